@@ -1,0 +1,2 @@
+//! aobench
+fn main(){}
