@@ -74,7 +74,7 @@ environment/bin/pip install -r requirements.txt
 environment/bin/python make_demo.py --out .
 ```
 
-About ten minutes on two quiet processor cores. The questions come out byte for
+About five minutes on two quiet processor cores. The questions come out byte for
 byte the same everywhere. The weights do so on the same type of processor with
 the same package versions; elsewhere the last digits of sums differ, and
 the accuracies and checksums with them.

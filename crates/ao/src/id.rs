@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn look_alikes_are_refused() {
+    fn other_spellings_are_refused() {
         for (text, error) in [
             ("", IdError::Length(0)),
             ("../../wallet.json", IdError::Length(17)),

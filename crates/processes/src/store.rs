@@ -38,7 +38,7 @@ pub struct Database {
 
 impl Database {
     /// Takes over a connection.
-    pub fn new(connection: Connection) -> rusqlite::Result<Self> {
+    pub fn new(mut connection: Connection) -> rusqlite::Result<Self> {
         connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED_MAX);
         let handling = Arc::new(AtomicBool::new(false));
         // One authorizer for good, with a switch: SQLite forgets every prepared statement when an authorizer is replaced.

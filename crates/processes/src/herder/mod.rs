@@ -1,5 +1,8 @@
 //! The herder process.
 
+pub mod limits;
+pub mod wire;
+
 use ao::{Effects, Message};
 
 use crate::{Env, Fault, Module, Store};

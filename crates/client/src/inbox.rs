@@ -1,0 +1,95 @@
+//! The inbox of an address: what processes sent to a wallet.
+
+use std::time::Duration;
+
+use ao::{Id, Tags};
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use crate::limits::{INBOX_PAGE, INBOX_WAIT, LONG_ANSWER_WAIT};
+use crate::{Client, ClientError, transport};
+
+/// A message in an inbox.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InboxMessage {
+    /// Its place in the inbox.
+    pub slot: u64,
+    /// Its id.
+    pub id: Id,
+    /// The process that sent it.
+    pub from: Id,
+    /// The message from outside that began the chain which led to it.
+    pub pushed_for: Id,
+    /// When it came, milliseconds since 1970.
+    pub timestamp_ms: u64,
+    /// Its tags.
+    pub tags: Tags,
+    /// Its data.
+    #[serde(with = "ao::data_text")]
+    pub data: Vec<u8>,
+}
+
+/// A part of an inbox.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InboxPage {
+    /// The messages, oldest first.
+    pub messages: Vec<InboxMessage>,
+    /// Where the next page begins.
+    pub next: u64,
+}
+
+impl InboxMessage {
+    /// Its `Action` tag, or an empty text.
+    pub fn action(&self) -> &str {
+        self.tags.get("Action").unwrap_or_default()
+    }
+
+    /// Its data as text, if it is UTF-8.
+    pub fn text(&self) -> Option<&str> {
+        std::str::from_utf8(&self.data).ok()
+    }
+}
+
+impl Client {
+    /// The messages in the inbox of `address` from slot `from` on. If there is none yet the node waits for one, up to
+    /// `wait`; an empty page is then the answer.
+    pub async fn inbox(&self, address: &Id, from: u64, wait: Duration) -> Result<InboxPage, ClientError> {
+        let mut url = self.path(&["inbox", &address.to_string()]);
+        url.query_pairs_mut()
+            .append_pair("from", &from.to_string())
+            .append_pair("limit", &INBOX_PAGE.to_string())
+            .append_pair("wait", &wait.min(INBOX_WAIT).as_secs().to_string());
+        let request = self.get(url.clone()).timeout(LONG_ANSWER_WAIT);
+        let response = transport::send(&request, self.url(), self.retry).await?;
+        transport::json(response, url.as_str()).await
+    }
+
+    /// Waits for a message to the client's own wallet that follows from `pushed_for` (the id of a message sent before)
+    /// and has one of `actions`.
+    pub async fn await_notice(
+        &self,
+        pushed_for: &Id,
+        actions: &[&str],
+        timeout: Duration,
+    ) -> Result<InboxMessage, ClientError> {
+        let address = self.wallet()?.address();
+        let end = Instant::now() + timeout;
+        let mut from = 0;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            let page = self.inbox(&address, from, left).await?;
+            let is_wanted = |message: &InboxMessage| {
+                message.pushed_for == *pushed_for && actions.iter().any(|action| message.action() == *action)
+            };
+            let is_empty = page.messages.is_empty();
+            if let Some(message) = page.messages.into_iter().find(is_wanted) {
+                return Ok(message);
+            }
+            if is_empty && Instant::now() >= end {
+                let what = format!("a message {} that answers {pushed_for}", actions.join(" or "));
+                return Err(ClientError::Timeout { what, after: timeout });
+            }
+            from = page.next;
+        }
+    }
+}
