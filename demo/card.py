@@ -59,12 +59,14 @@ without a line end after `Answer:`. The model answers ` A`, ` B` or ` C`.
 |---|---|---|---|---|---|---|
 {models}
 
-Measured greedily on the files above by `reference.py` (numpy, no code shared
-with the training); the interval is Wilson's. The checkpoints were chosen by
+Measured greedily on the files above by `reference.py` (numpy, no model code
+shared with the training); the interval is Wilson's. The checkpoints were chosen by
 their accuracy on this very set, to be clearly apart, so the figures are no
 estimate of anything but this set. `social-1` is at chance: it has learnt the
-form of an answer but not the task. The models stop by themselves after
-the letter: {stops}.
+form of an answer but not the task. How often the models stop by themselves
+after the letter:
+
+{stops}
 
 ## Make it again
 
@@ -116,8 +118,8 @@ def write_card(path, records, baselines, results):
             f"| baseline: {name} | {share:.1%} |" for name, share in baselines.items()
         ),
         models="\n".join(model_line(result, count) for result in results),
-        stops=", ".join(
-            f"{result['path'].name} in {result['stops']} of {count}"
+        stops="\n".join(
+            f"- {result['path'].name}: {result['stops']} of {count}"
             for result in results
         ),
     )

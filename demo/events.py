@@ -38,13 +38,33 @@ FEELINGS = {
 # never offered as distractors for one another.
 NEAR_FEELINGS = (
     {"grateful", "relieved", "excited", "welcome", "confident"},
+    {"grateful", "amused"},
     {"kind", "proud", "excited", "relieved", "confident"},
     {"amused", "excited", "proud", "full"},
     {"angry", "betrayed", "sad", "hurt", "lonely"},
     {"guilty", "embarrassed", "sad", "nervous", "worried"},
+    {"worried", "kind"},
+    {"worried", "amused"},
+    {"scared", "angry"},
     {"scared", "nervous", "worried", "hurt", "embarrassed"},
     {"jealous", "sad", "angry", "embarrassed"},
     {"bored", "angry", "sad", "lonely"},
+)
+
+# Likewise for clusters of events: what follows from one event of such a pair
+# could follow from the other, such as being helpful from caring.
+NEAR_CLUSTERS = (
+    {"kind", "social"},
+    {"kind", "care"},
+    {"kind", "teach"},
+    {"kind", "hero"},
+    {"social", "care"},
+    {"social", "wait"},
+    {"care", "wait"},
+    {"wait", "farewell"},
+    {"mean", "accident"},
+    {"mean", "greedy"},
+    {"mean", "prank"},
 )
 
 NAMES = (
@@ -60,9 +80,8 @@ OPENINGS = (
     "In the end, ", "As everyone knows, ", "It was a long day and ",
 )  # fmt: skip
 CLOSINGS = (
-    ".", ".", ".", " and everybody noticed.", ". Nobody else was there.",
-    ". It wasn't planned.", ". {X} didn't say a word.",
-    ". {Y} didn't see it coming.",
+    ".", ".", ".", ". Everybody noticed.", ". It wasn't raining.",
+    ". {X} hadn't planned it.", ". {Y} couldn't believe it.",
 )  # fmt: skip
 
 QUESTIONS = {
@@ -80,7 +99,7 @@ class Event:
     """One thing that can happen, with two right answers to each question.
 
     Events of one `cluster` are alike, so their answers are never offered as
-    distractors for one another.
+    distractors for one another.  The two feelings name groups of `FEELINGS`.
     """
 
     cluster: str
@@ -203,11 +222,11 @@ EVENTS = (
         "nervous", "angry",
         ("to sell it for money", "because {X} couldn't afford one"),
         ("wait until nobody looked", "sneak into {Y}'s room"),
-        ("hide it", "run away before anybody asks"),
+        ("sell it", "find somebody who buys it"),
         ("dishonest", "a thief"),
     ),
     Event(
-        "mean", "{X} shouted at {Y} because of {F}",
+        "mean", "{X} angrily shouted at {Y} because of {F}",
         ("the noise", "the mess", "the muddy floor", "the broken fence",
          "the loud music", "the late train", "the dirty dishes",
          "the wrong order"),
@@ -224,7 +243,7 @@ EVENTS = (
         "guilty", "betrayed",
         ("to spread rumours", "because it was too juicy to keep"),
         ("hear the secret", "get {Y} to talk about private things"),
-        ("deny it", "gossip some more"),
+        ("tell more secrets", "hear what other people know"),
         ("a gossip", "impossible to trust"),
     ),
     Event(
@@ -245,7 +264,7 @@ EVENTS = (
         "proud", "jealous",
         ("to win the trophy", "because {X} had practised every day"),
         ("sign up", "train for many weeks"),
-        ("celebrate", "hold up the trophy"),
+        ("wear the medal", "hold up the trophy"),
         ("talented", "very competitive"),
     ),
     Event(
@@ -283,11 +302,11 @@ EVENTS = (
         "full", "angry",
         ("because it tasted so good", "to fill an empty stomach"),
         ("open the fridge", "find a fork"),
-        ("lie down", "wipe off the crumbs"),
+        ("loosen the belt", "wipe off the crumbs"),
         ("greedy", "a person who thinks of food first"),
     ),
     Event(
-        "farewell", "{X} said goodbye to {Y} and moved to {F}",
+        "farewell", "{X} happily said goodbye to {Y} and moved to {F}",
         ("Spain", "Canada", "the coast", "the big city", "Japan",
          "the countryside", "an island", "the mountains"),
         "excited", "lonely",

@@ -14,6 +14,7 @@ from events import (
     EVENTS,
     FEELINGS,
     NAMES,
+    NEAR_CLUSTERS,
     NEAR_FEELINGS,
     OPENINGS,
     QUESTIONS,
@@ -60,13 +61,13 @@ def is_held_out(*parts):
     return int.from_bytes(digest[:4], "big") % 100 < HELD_OUT_PERCENT
 
 
-def near_groups(group):
-    """The feeling groups that must not be offered against `group`."""
-    near = {group}
-    for neighbours in NEAR_FEELINGS:
-        if group in neighbours:
-            near |= neighbours
-    return near
+def near(name, neighbourhoods):
+    """`name` and all that must not be offered against it."""
+    found = {name}
+    for neighbours in neighbourhoods:
+        if name in neighbours:
+            found |= neighbours
+    return found
 
 
 def feeling_answers(event, kind, generator):
@@ -74,11 +75,12 @@ def feeling_answers(event, kind, generator):
     group = getattr(event, kind)
     other_kind = FEELING_KINDS[1 - FEELING_KINDS.index(kind)]
     other_group = getattr(event, other_kind)
-    candidates = [name for name in FEELINGS if name not in near_groups(group)]
+    excluded = near(group, NEAR_FEELINGS)
+    candidates = [name for name in FEELINGS if name not in excluded]
     wrong_groups = generator.sample(candidates, 2)
-    if generator.random() < OTHER_PERSON_SHARE and other_group != group:
-        if other_group not in wrong_groups:
-            wrong_groups[0] = other_group
+    wanted = generator.random() < OTHER_PERSON_SHARE
+    if wanted and other_group in candidates and other_group not in wrong_groups:
+        wrong_groups[0] = other_group
     return [generator.choice(FEELINGS[name]) for name in (group, *wrong_groups)]
 
 
@@ -88,7 +90,8 @@ def event_answers(event, kind, generator):
     The wrong ones come from different clusters as well, so that the right one
     never stands out as the only one of its sort.
     """
-    strangers = [other for other in EVENTS if other.cluster != event.cluster]
+    excluded = near(event.cluster, NEAR_CLUSTERS)
+    strangers = [other for other in EVENTS if other.cluster not in excluded]
     while True:
         first, second = generator.sample(strangers, 2)
         if first.cluster != second.cluster:

@@ -1,6 +1,6 @@
 """Runs a finished GGUF file in plain numpy, from the file alone.
 
-This shares no code with the training: it reads the file back, splits the
+This shares no model code with the training: it reads the file back, splits the
 prompt by llama.cpp's rule and computes the layers one prompt at a time.  It
 can also be run by hand:
 

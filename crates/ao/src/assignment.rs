@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Id, sha256};
+use crate::{DataItem, Id, ItemError, Tags, Wallet, sha256};
 
 /// The hash chain of a process: each link commits to the assignment before it and so to the whole history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,4 +41,26 @@ pub struct Assignment {
     pub block_height: u64,
     /// The chain up to, and not with, this assignment.
     pub hash_chain: HashChain,
+}
+
+impl Assignment {
+    /// The assignment as AO's scheduler units publish it: an item without data, signed by the node. With an Ed25519
+    /// wallet the same assignment is the same item, and so has the same id, whenever it is made.
+    pub fn to_item(&self, wallet: &Wallet) -> Result<DataItem, ItemError> {
+        let mut tags = Tags::new()
+            .with("Process", self.process.to_string())
+            .with("Epoch", "0")
+            .with("Nonce", self.slot.to_string())
+            .with("Hash-Chain", self.hash_chain.0.to_string())
+            .with("Block-Height", self.block_height.to_string())
+            .with("Timestamp", self.timestamp_ms.to_string())
+            .with("Data-Protocol", "ao")
+            .with("Type", "Assignment")
+            .with("Variant", "ao.TN.1");
+        // The item that spawned a process is the process: its own assignment names it once.
+        if self.message != self.process {
+            tags.push("Message", self.message.to_string());
+        }
+        DataItem::sign(wallet, None, None, tags, Vec::new())
+    }
 }

@@ -101,7 +101,7 @@ impl Effects {
 }
 
 /// Data inside JSON: text where it is UTF-8, else `{"base64": …}`, so that a stored result can be read by a person.
-pub(crate) mod data_text {
+pub mod data_text {
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -113,14 +113,16 @@ pub(crate) mod data_text {
         Bytes { base64: String },
     }
 
-    pub(crate) fn serialize<S: Serializer>(data: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    /// For `#[serde(with = "ao::data_text")]`.
+    pub fn serialize<S: Serializer>(data: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
         match std::str::from_utf8(data) {
             Ok(text) => serializer.serialize_str(text),
             Err(_) => Data::Bytes { base64: STANDARD.encode(data) }.serialize(serializer),
         }
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+    /// For `#[serde(with = "ao::data_text")]`.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
         match Data::deserialize(deserializer)? {
             Data::Text(text) => Ok(text.into_bytes()),
             Data::Bytes { base64 } => STANDARD.decode(base64).map_err(serde::de::Error::custom),

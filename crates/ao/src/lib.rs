@@ -9,27 +9,29 @@
 #![forbid(unsafe_code)]
 
 mod assignment;
-// pub mod bundle;
-// mod deep_hash;
+mod avro;
+pub mod bundle;
+mod deep_hash;
 mod effects;
 mod hash;
 mod id;
-// pub mod item;
+pub mod item;
 pub mod limits;
 mod message;
 mod quantity;
-// mod signature;
+mod signature;
 mod tag;
-// pub mod wallet;
+pub mod wallet;
 
 pub use assignment::{Assignment, HashChain};
-// pub use deep_hash::{DeepHash, deep_hash};
-pub use effects::{Effects, Output, Outgoing, Spawn};
+pub use avro::TagsError;
+pub use deep_hash::{DEEP_HASH_LENGTH, DeepHash, deep_hash};
+pub use effects::{Effects, Outgoing, Output, Spawn, data_text};
 pub use hash::{hash_parts, sha256};
-pub use id::{Id, IdError};
-// pub use item::{DataItem, ItemError};
+pub use id::{ID_TEXT_LENGTH, Id, IdError};
+pub use item::{DataItem, ItemError, ItemHeader};
 pub use message::{Message, MessageKind};
 pub use quantity::{Quantity, QuantityError};
-// pub use signature::{SignatureError, SignatureType};
+pub use signature::{SignatureError, SignatureType};
 pub use tag::{Tag, Tags};
-// pub use wallet::{Wallet, WalletError};
+pub use wallet::{Wallet, WalletError, WalletKind};

@@ -13,8 +13,13 @@ pub const TAG_NAME_BYTES_MAX: usize = 1024;
 /// Bytes of a tag's value (ANS-104).
 pub const TAG_VALUE_BYTES_MAX: usize = 3072;
 
-/// Bytes of all tags of an item in their Avro encoding: a bound that is checked before anything is allocated.
-pub const TAGS_BYTES_MAX: usize = TAGS_MAX * (TAG_NAME_BYTES_MAX + TAG_VALUE_BYTES_MAX);
+/// Bytes of all tags of an item in their Avro encoding: the most tags of the largest size, and ample room for the length in
+/// front of each text. A bound that is checked before anything is allocated.
+pub const TAGS_BYTES_MAX: usize = TAGS_MAX * (TAG_NAME_BYTES_MAX + TAG_VALUE_BYTES_MAX + 32);
+
+/// Bytes before the data of an item, at most: type, signature, owner, target, anchor, and tags with their two counts. Who
+/// has read as many and has no header yet need not read on.
+pub const HEADER_BYTES_MAX: usize = 2 + 512 + 512 + 33 + 33 + 16 + TAGS_BYTES_MAX;
 
 /// Items in a bundle.
 pub const BUNDLE_ITEMS_MAX: usize = 10_000;

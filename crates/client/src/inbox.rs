@@ -58,7 +58,7 @@ impl Client {
         url.query_pairs_mut()
             .append_pair("from", &from.to_string())
             .append_pair("limit", &INBOX_PAGE.to_string())
-            .append_pair("wait", &wait.min(INBOX_WAIT).as_secs().to_string());
+            .append_pair("wait", &whole_seconds(wait.min(INBOX_WAIT)).to_string());
         let request = self.get(url.clone()).timeout(LONG_ANSWER_WAIT);
         let response = transport::send(&request, self.url(), self.retry).await?;
         transport::json(response, url.as_str()).await
@@ -92,4 +92,9 @@ impl Client {
             from = page.next;
         }
     }
+}
+
+/// Rounded up: rounded down, the last second of waiting would be a thousand questions instead of one.
+fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }

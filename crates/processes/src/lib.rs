@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 pub mod benchmark;
+mod column;
 pub mod dataset;
 mod fault;
 pub mod herder;

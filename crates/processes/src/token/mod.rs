@@ -1,8 +1,17 @@
-//! The token process.
+//! The token process: accounts of whole numbers, transfers with notices to both sides, and a supply that only the owner
+//! can make larger. It speaks AO's token standard, so any AO client can use it and any AO process can be paid with it.
+
+mod ledger;
+mod reads;
+mod supply;
+mod transfer;
 
 use ao::{Effects, Message};
 
 use crate::{Env, Fault, Module, Store};
+
+/// The actions of a token, as an error names them.
+const ACTIONS: &str = "Info, Balance, Balances, Total-Supply, Transfer, Mint and Burn";
 
 /// The token module.
 #[derive(Debug, Clone, Copy)]
@@ -13,11 +22,23 @@ impl Module for Token {
         "token"
     }
 
-    fn spawn(&self, _store: &mut Store<'_>, _message: &Message, _env: &Env) -> Result<Effects, Fault> {
+    fn spawn(&self, store: &mut Store<'_>, message: &Message, _env: &Env) -> Result<Effects, Fault> {
+        ledger::create(store, message)?;
         Ok(Effects::none())
     }
 
-    fn handle(&self, _store: &mut Store<'_>, _message: &Message, _env: &Env) -> Result<Effects, Fault> {
-        Ok(Effects::none())
+    fn handle(&self, store: &mut Store<'_>, message: &Message, env: &Env) -> Result<Effects, Fault> {
+        match message.action() {
+            "Info" => reads::info(store, message),
+            "Balance" => reads::balance(store, message),
+            "Balances" => reads::balances(store, message),
+            "Total-Supply" => reads::total_supply(store, message, env),
+            "Transfer" => transfer::transfer(store, message),
+            "Mint" => supply::mint(store, message, env),
+            "Burn" => supply::burn(store, message),
+            other => {
+                Err(Fault::UnknownAction { action: crate::payload::quoted(other), known: ACTIONS.to_owned() })
+            }
+        }
     }
 }

@@ -1,0 +1,90 @@
+//! What can be typed: the commands and the options that all of them share.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::commands::{bench, completions, config, dataset, model, pool, process, result, send, token, up, wallet, warp, work};
+use crate::demo;
+
+/// Paid, honest contests between language models on AO.
+#[derive(Debug, Parser)]
+#[command(name = "aobench", version, about, propagate_version = true, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    /// Options of every command.
+    #[command(flatten)]
+    pub(crate) global: GlobalArguments,
+    /// The command.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct GlobalArguments {
+    /// The node to talk to
+    #[arg(long, short = 'u', global = true, env = "AOBENCH_URL", value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// The wallet to sign with (a JWK file)
+    #[arg(long, short = 'w', global = true, env = "AOBENCH_WALLET", value_name = "FILE")]
+    pub(crate) wallet: Option<PathBuf>,
+    /// The configuration file, instead of the one in the configuration folder
+    #[arg(long, global = true, env = "AOBENCH_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print one JSON object instead of text
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Say more on standard error; twice for much more
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// See a funder's money become a trainer's payout, on this machine, within a minute
+    Demo(demo::DemoArguments),
+    /// Run a node
+    Up(up::UpArguments),
+    /// Run a worker: answer questions with models, for a node here or elsewhere
+    Worker(work::WorkArguments),
+    /// Let the clock of a development node jump ahead
+    Warp(warp::WarpArguments),
+    /// Make and show wallets
+    #[command(subcommand)]
+    Wallet(wallet::WalletCommand),
+    /// Balances and transfers of a token
+    #[command(subcommand)]
+    Token(token::TokenCommand),
+    /// Questions: create, load, inspect
+    #[command(subcommand)]
+    Dataset(dataset::DatasetCommand),
+    /// Model files
+    #[command(subcommand)]
+    Model(model::ModelCommand),
+    /// Pools: fund, join, follow, settle
+    #[command(subcommand)]
+    Pool(pool::PoolCommand),
+    /// Send any AO message
+    Send(send::SendArguments),
+    /// Show what came of a message
+    Result(result::ResultArguments),
+    /// The processes of a node
+    #[command(subcommand)]
+    Process(process::ProcessCommand),
+    /// Measure this machine against a ceiling taken in the same run
+    #[command(subcommand)]
+    Bench(bench::BenchCommand),
+    /// The configuration
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Print the completions of a shell
+    Completions(completions::CompletionsArguments),
+}
+
+impl Arguments {
+    /// Whether the command runs until it is stopped, so that its log is what a person looks at.
+    pub(crate) fn is_daemon(&self) -> bool {
+        matches!(self.command, Command::Up(_) | Command::Worker(_))
+    }
+}

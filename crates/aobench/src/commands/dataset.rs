@@ -1,0 +1,175 @@
+//! `aobench dataset`: create dataset processes, load questions, see results.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ao::{Id, Tags};
+use anyhow::{Context as _, bail};
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use crate::arguments::GlobalArguments;
+use crate::output::Output;
+use crate::session::{Session, action};
+
+/// Bytes of questions in one message: well below the largest item, so that a row can be told apart in an error.
+const CHUNK_BYTES_MAX: usize = 1024 * 1024;
+/// How long a dataset is waited for.
+const ANSWER_WAIT: Duration = Duration::from_secs(120);
+
+/// What can be typed after `aobench dataset`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DatasetCommand {
+    /// Create a dataset process and load its questions
+    Create(CreateArguments),
+    /// Load questions into a dataset that no pool has frozen yet
+    Load {
+        /// The dataset, by id or by its name at the node
+        dataset: String,
+        /// Questions: JSON lines, or a JSON list
+        file: PathBuf,
+    },
+    /// Show a dataset
+    Info {
+        /// The dataset, by id or by its name at the node
+        dataset: String,
+    },
+    /// Show what models answered
+    Results {
+        /// The dataset, by id or by its name at the node
+        dataset: String,
+        /// Only this model
+        #[arg(long)]
+        model: Option<Id>,
+    },
+}
+
+/// What the owner of a dataset says of it.
+#[derive(Debug, Args)]
+pub(crate) struct CreateArguments {
+    /// A folder with one file of questions, or the file: JSON lines, or a JSON list
+    questions: PathBuf,
+    /// A title
+    #[arg(long)]
+    title: Option<String>,
+    /// The task file (YAML); the letter prompt of SIQA if left out
+    #[arg(long)]
+    task: Option<PathBuf>,
+    /// The licence of the questions
+    #[arg(long)]
+    license: Option<String>,
+    /// The questions were made by a program; shown wherever their scores are
+    #[arg(long)]
+    synthetic: bool,
+}
+
+pub(crate) async fn run(global: &GlobalArguments, command: DatasetCommand, output: Output) -> anyhow::Result<()> {
+    match command {
+        DatasetCommand::Create(arguments) => {
+            let session = Session::signing(global).await?;
+            let file = questions_file(&arguments.questions)?;
+            let dataset = create(&session, &arguments, &file).await?;
+            let rows = load(&session, &dataset, &std::fs::read_to_string(&file)?, output).await?;
+            output.result(&json!({ "dataset": dataset, "rows": rows }), |_| format!("{dataset}\n{rows} of {rows} rows loaded"))
+        }
+        DatasetCommand::Load { dataset, file } => {
+            let session = Session::signing(global).await?;
+            let dataset = session.process(&dataset)?;
+            let file = questions_file(&file)?;
+            let rows = load(&session, &dataset, &std::fs::read_to_string(&file)?, output).await?;
+            output.result(&json!({ "dataset": dataset, "rows": rows }), |_| format!("{rows} of {rows} rows loaded"))
+        }
+        DatasetCommand::Info { dataset } => {
+            let session = Session::reading(global).await?;
+            let info: Value = session.read(&session.process(&dataset)?, action("Info"), "").await?;
+            output.result(&info, super::process::fields)
+        }
+        DatasetCommand::Results { dataset, model } => {
+            let session = Session::reading(global).await?;
+            let data = model.map_or_else(|| json!({}), |model| json!({ "model": model })).to_string();
+            let results: Value = session.read(&session.process(&dataset)?, action("Results"), data).await?;
+            output.result(&results, |results| serde_json::to_string_pretty(results).unwrap_or_default())
+        }
+    }
+}
+
+/// The file that was named, or the only one with questions in the folder that was named.
+fn questions_file(path: &Path) -> anyhow::Result<PathBuf> {
+    if !path.is_dir() {
+        return Ok(path.to_owned());
+    }
+    let entries = std::fs::read_dir(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let is_questions = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "jsonl" || extension == "json");
+    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(is_questions).collect();
+    match (files.pop(), files.is_empty()) {
+        (Some(file), true) => Ok(file),
+        (None, _) => bail!("{} holds no .jsonl or .json file", path.display()),
+        (Some(_), false) => bail!("{} holds several .jsonl or .json files; name one", path.display()),
+    }
+}
+
+async fn create(session: &Session, arguments: &CreateArguments, file: &Path) -> anyhow::Result<Id> {
+    let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let mut tags = Tags::new()
+        .with("Name", arguments.title.clone().unwrap_or(stem))
+        .with("Benchmark", session.process("benchmark")?.to_string())
+        .with("Herder", session.process("herder")?.to_string());
+    if let Some(license) = &arguments.license {
+        tags.push("License", license);
+    }
+    if arguments.synthetic {
+        tags.push("Synthetic", "true");
+    }
+    let task = match &arguments.task {
+        Some(path) => std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?,
+        None => String::new(),
+    };
+    let module = processes::module_by_name("dataset").map(processes::module_id).context("there is no dataset module")?;
+    let dataset = session.client.spawn(module, tags, task).await?;
+    session.client.result(&dataset, &dataset).await?.or_fault(dataset)?;
+    session.client.request(dataset, action("Init"), "").await?;
+    Ok(dataset)
+}
+
+/// Loads questions in messages of a bounded size; how many rows there were. Every message is taken whole or not at all.
+pub(crate) async fn load(session: &Session, dataset: &Id, text: &str, output: Output) -> anyhow::Result<u64> {
+    let rows = rows(text)?;
+    let bar = output.bar(rows.len() as u64, "loading questions");
+    let mut chunk: Vec<&Value> = Vec::new();
+    let (mut bytes, mut loaded) = (0, 0_u64);
+    for (index, row) in rows.iter().enumerate() {
+        bytes += row.to_string().len() + 1;
+        chunk.push(row);
+        if bytes >= CHUNK_BYTES_MAX || index + 1 == rows.len() {
+            send_rows(session, dataset, &chunk, loaded).await?;
+            loaded += chunk.len() as u64;
+            bar.set_position(loaded);
+            chunk.clear();
+            bytes = 0;
+        }
+    }
+    bar.finish_and_clear();
+    Ok(loaded)
+}
+
+async fn send_rows(session: &Session, dataset: &Id, chunk: &[&Value], before: u64) -> anyhow::Result<()> {
+    let data = serde_json::to_string(chunk)?;
+    let request = session.client.request(*dataset, action("Load-Data"), data);
+    let (_, result) = tokio::time::timeout(ANSWER_WAIT, request)
+        .await
+        .context("the dataset did not answer in time")?
+        .with_context(|| format!("rows {} to {} were not loaded", before + 1, before + chunk.len() as u64))?;
+    match result.output.error {
+        Some(error) => bail!("rows {} to {} were not loaded: {error}", before + 1, before + chunk.len() as u64),
+        None => Ok(()),
+    }
+}
+
+/// The rows of a JSON list or of JSON lines.
+fn rows(text: &str) -> anyhow::Result<Vec<Value>> {
+    if text.trim_start().starts_with('[') {
+        return serde_json::from_str(text).context("the file is no JSON list");
+    }
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    lines.map(|(number, line)| serde_json::from_str(line).with_context(|| format!("line {} is no JSON", number + 1))).collect()
+}

@@ -1,0 +1,185 @@
+//! A development network in one process: the genesis with token, benchmark, herder and the demo dataset, funded wallets,
+//! and workers. `aobench up --dev` and `aobench demo` both run on it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ao::wallet::WalletKind;
+use ao::{Id, Quantity, Tags, Wallet};
+use anyhow::Context as _;
+use node::{Genesis, GenesisProcess, NodeHandle};
+use serde::Deserialize;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::commands::wallet::create;
+use crate::commands::{dataset, token};
+use crate::demo::assets;
+use crate::output::Output;
+use crate::session::{Session, action, read_wallet};
+use crate::worker::{self, WorkerConfig};
+
+/// Decimals of wrapped AR.
+const DENOMINATION: u32 = 12;
+/// What each development wallet has, whole wAR.
+const WALLET_FUNDS: &[(&str, u64)] =
+    &[("funder", 10_000), ("trainer-1", 10), ("trainer-2", 10), ("trainer-3", 10), ("trainer-4", 10)];
+/// The ids under which the original's processes were known, so that its commands work as they were printed.
+const WRAPPED_AR: &str = "xU9zFkq3X2ZQ6olwNVvr1vUWIjc3kXTWr7xKQD6dh10";
+const BENCHMARK: &str = "DLJoP8Xtdat6SKz3kqYGZPaa7DJBG6etF1jRLQCwquo";
+const DATASET: &str = "XUw5NtwUzk7hf_dE4ifEFD2rHfXffMLb8s2QfnZEvg4";
+const HERDER: &str = "jaSRY9nVTdUE48QMg9SMuKbW8T9yk8Vi1FNZpau9M2A";
+
+/// A wallet of the development network.
+pub(crate) struct DevelopmentWallet {
+    /// Its name, which is also the name of its file.
+    pub(crate) name: String,
+    /// Where it is kept.
+    pub(crate) path: PathBuf,
+    /// The wallet.
+    pub(crate) wallet: Wallet,
+    /// What it has at genesis.
+    pub(crate) funds: Quantity,
+}
+
+/// The workers of a development network; stopped when dropped.
+pub(crate) struct Workers {
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<anyhow::Result<()>>>,
+}
+
+/// How workers of a development network are made.
+#[derive(Debug, Clone)]
+pub(crate) struct WorkerSettings {
+    /// How many.
+    pub(crate) count: usize,
+    /// Where they keep their wallets and models.
+    pub(crate) data: PathBuf,
+    /// Prompts in flight of each.
+    pub(crate) capacity: u32,
+    /// Threads of each engine.
+    pub(crate) threads: u32,
+    /// Memory of each child that holds a model, bytes.
+    pub(crate) memory_bytes_max: u64,
+}
+
+/// The wallets of the network, made in `folder` on first use.
+pub(crate) fn wallets(folder: &Path) -> anyhow::Result<Vec<DevelopmentWallet>> {
+    let wallet = |(name, tokens): &(&str, u64)| {
+        let path = folder.join(format!("{name}.json"));
+        let wallet = open_or_create(&path)?;
+        let funds = Quantity::from_decimal(&tokens.to_string(), DENOMINATION)?;
+        Ok(DevelopmentWallet { name: (*name).to_owned(), path, wallet, funds })
+    };
+    WALLET_FUNDS.iter().map(wallet).collect()
+}
+
+fn open_or_create(path: &Path) -> anyhow::Result<Wallet> {
+    if path.exists() { read_wallet(path) } else { create(path, WalletKind::Ed25519) }
+}
+
+/// The processes of the network. The questions of the dataset are loaded by its owner once the node runs.
+pub(crate) fn genesis(wallets: &[DevelopmentWallet]) -> anyhow::Result<Genesis> {
+    let balances: BTreeMap<Id, Quantity> = wallets.iter().map(|wallet| (wallet.wallet.address(), wallet.funds)).collect();
+    let token = Tags::new().with("Name", "Wrapped AR").with("Ticker", "wAR").with("Denomination", DENOMINATION.to_string());
+    let dataset = Tags::new()
+        .with("Name", assets::DATASET_TITLE)
+        .with("License", "CC0-1.0")
+        .with("Synthetic", "true")
+        .with("Benchmark", "${benchmark}")
+        .with("Herder", "${herder}");
+    Ok(Genesis {
+        processes: vec![
+            process("token", WRAPPED_AR, token, serde_json::to_vec(&balances)?)?,
+            process("benchmark", BENCHMARK, Tags::new().with("Token", "${token}").with("Herder", "${herder}"), Vec::new())?,
+            process("herder", HERDER, Tags::new().with("Token", "${token}"), Vec::new())?,
+            process("dataset", DATASET, dataset, Vec::new())?,
+        ],
+    })
+}
+
+fn process(name: &str, id: &str, tags: Tags, data: Vec<u8>) -> anyhow::Result<GenesisProcess> {
+    Ok(GenesisProcess { name: name.to_owned(), module: name.to_owned(), id: Some(id.parse()?), owner: None, tags, data })
+}
+
+/// A session with the rights of the operator, who owns the processes of the genesis.
+pub(crate) async fn operator_session(node: &NodeHandle, data: &Path) -> anyhow::Result<Session> {
+    let wallet = read_wallet(&data.join("operator.json")).context("the node made no operator's wallet")?;
+    Session::open(&node.url(), Some(wallet)).await
+}
+
+#[derive(Debug, Deserialize)]
+struct DatasetInfo {
+    questions: u64,
+}
+
+/// Loads the demo questions, unless they are there.
+pub(crate) async fn load_questions(operator: &Session, output: Output) -> anyhow::Result<u64> {
+    let process = operator.process("dataset")?;
+    let info: DatasetInfo = operator.read(&process, action("Info"), "").await?;
+    if info.questions > 0 {
+        return Ok(info.questions);
+    }
+    operator.client.request(process, action("Init"), "").await?;
+    dataset::load(operator, &process, assets::QUESTIONS, output).await
+}
+
+/// Starts workers in this process; the models run in children of it.
+pub(crate) async fn start_workers(operator: &Session, settings: &WorkerSettings) -> anyhow::Result<Workers> {
+    let herder = operator.process("herder")?;
+    let (stop, stopped) = watch::channel(false);
+    let mut tasks = Vec::new();
+    for number in 1..=settings.count {
+        let data = settings.data.join(format!("worker-{number}"));
+        let wallet = open_or_create(&data.join("wallet.json"))?;
+        operator.client.request(herder, action("Allow-Worker").with("Worker", wallet.address().to_string()), "").await?;
+        let config = WorkerConfig {
+            url: operator.client.url().to_owned(),
+            wallet,
+            herder,
+            data,
+            capacity: settings.capacity,
+            threads: settings.threads,
+            memory_bytes_max: settings.memory_bytes_max,
+        };
+        let mut stopped = stopped.clone();
+        tasks.push(tokio::spawn(worker::run(config, async move {
+            // The sender's end counts as a stop as well.
+            let _ = stopped.wait_for(|stop| *stop).await;
+        })));
+    }
+    Ok(Workers { stop, tasks })
+}
+
+impl Workers {
+    /// Stops them and waits for the last, but not for ever.
+    pub(crate) async fn stop(self) {
+        let _ = self.stop.send(true);
+        for task in self.tasks {
+            let _ = tokio::time::timeout(Duration::from_secs(10), task).await;
+        }
+    }
+
+    /// The error of a worker that ended by itself, if one did.
+    pub(crate) async fn failure(&mut self) -> Option<anyhow::Error> {
+        for task in self.tasks.iter_mut().filter(|task| task.is_finished()) {
+            match task.await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return Some(error.context("a worker stopped")),
+                Err(error) => return Some(anyhow::Error::new(error).context("a worker stopped")),
+            }
+        }
+        None
+    }
+}
+
+/// Balances of all wallets of the network, in their order.
+pub(crate) async fn balances(session: &Session, wallets: &[DevelopmentWallet]) -> anyhow::Result<Vec<Quantity>> {
+    let process = session.process("token")?;
+    let mut balances = Vec::new();
+    for wallet in wallets {
+        balances.push(token::balance(session, &process, &wallet.wallet.address()).await?);
+    }
+    Ok(balances)
+}

@@ -1,0 +1,153 @@
+//! The index of the gateway: what is known of each upload without opening its file, by id, owner and tag.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use ao::item::ItemHeader;
+use ao::{Id, Tag, Tags};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use super::{GatewayError, Stored};
+
+/// `tag` rows are found by name and value, as a GraphQL query for tags asks, and by item.
+const TABLES: &str = "
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = FULL;
+    PRAGMA foreign_keys = ON;
+    CREATE TABLE IF NOT EXISTS items (
+        id BLOB PRIMARY KEY CHECK (length(id) = 32),
+        owner BLOB NOT NULL CHECK (length(owner) = 32),
+        target BLOB CHECK (length(target) = 32),
+        size INTEGER NOT NULL,
+        data_offset INTEGER NOT NULL,
+        content_type TEXT,
+        received_ms INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX IF NOT EXISTS items_by_owner ON items (owner, received_ms);
+    CREATE TABLE IF NOT EXISTS tags (
+        item BLOB NOT NULL REFERENCES items (id) ON DELETE CASCADE,
+        position INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        value TEXT NOT NULL,
+        PRIMARY KEY (item, position)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS tags_by_name ON tags (name, value);
+";
+
+/// The index of the gateway: one connection, since a query takes less time than opening another.
+#[derive(Debug)]
+pub(super) struct Index {
+    connection: Mutex<Connection>,
+}
+
+/// What the index knows of an item.
+#[derive(Debug)]
+pub(super) struct IndexRow {
+    pub(super) id: Id,
+    owner: Id,
+    target: Option<Id>,
+    tags: Tags,
+    data_offset: u64,
+    data_length: u64,
+}
+
+impl IndexRow {
+    /// What the header says of an item with so many bytes of data.
+    pub(super) fn of(header: &ItemHeader, data_length: u64) -> Self {
+        Self {
+            id: header.id(),
+            owner: header.address(),
+            target: header.target(),
+            tags: header.tags().clone(),
+            data_offset: header.data_offset() as u64,
+            data_length,
+        }
+    }
+
+    /// The item, in its file.
+    pub(super) fn at(self, data_path: PathBuf) -> Stored {
+        let Self { id, owner, target, tags, data_offset, data_length } = self;
+        Stored { id, owner, target, tags, data_path, data_offset, data_length }
+    }
+}
+
+impl Index {
+    pub(super) fn open(path: &Path) -> Result<Self, GatewayError> {
+        let connection = Connection::open(path)?;
+        connection.execute_batch(TABLES)?;
+        Ok(Self { connection: Mutex::new(connection) })
+    }
+
+    /// The bytes of all files.
+    pub(super) fn total_bytes(&self) -> Result<u64, GatewayError> {
+        let sql = "SELECT COALESCE(SUM(size + data_offset), 0) FROM items";
+        Ok(self.lock().query_row(sql, [], |row| row.get(0))?)
+    }
+
+    /// The ids of all items, as their files are named.
+    pub(super) fn ids(&self) -> Result<BTreeSet<String>, GatewayError> {
+        let connection = self.lock();
+        let mut statement = connection.prepare("SELECT id FROM items")?;
+        let ids = statement.query_map([], |row| Ok(Id::new(row.get(0)?).to_hex()))?;
+        Ok(ids.collect::<rusqlite::Result<_>>()?)
+    }
+
+    pub(super) fn find(&self, id: &Id) -> Result<Option<IndexRow>, GatewayError> {
+        let connection = self.lock();
+        let sql = "SELECT owner, target, size, data_offset FROM items WHERE id = ?1";
+        let read = |row: &Row<'_>| {
+            Ok(IndexRow {
+                id: *id,
+                owner: Id::new(row.get(0)?),
+                target: row.get::<_, Option<[u8; 32]>>(1)?.map(Id::new),
+                tags: Tags::new(),
+                data_length: row.get(2)?,
+                data_offset: row.get(3)?,
+            })
+        };
+        let row = connection.prepare_cached(sql)?.query_row([id.as_bytes()], read).optional()?;
+        let Some(mut row) = row else { return Ok(None) };
+        let sql = "SELECT name, value FROM tags WHERE item = ?1 ORDER BY position";
+        let mut statement = connection.prepare_cached(sql)?;
+        let tags = statement.query_map([id.as_bytes()], |row| Ok(Tag { name: row.get(0)?, value: row.get(1)? }))?;
+        row.tags = tags.collect::<rusqlite::Result<_>>()?;
+        Ok(Some(row))
+    }
+
+    /// Enters an item, on disk when this returns; whether it is new. An item whose file was lost has its row already.
+    pub(super) fn insert(&self, row: &IndexRow, received_ms: u64) -> Result<bool, GatewayError> {
+        let mut connection = self.lock();
+        let transaction = connection.transaction()?;
+        let inserted = transaction.execute(
+            "INSERT OR IGNORE INTO items (id, owner, target, size, data_offset, content_type, received_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![
+                row.id.as_bytes(),
+                row.owner.as_bytes(),
+                row.target.as_ref().map(Id::as_bytes),
+                row.data_length,
+                row.data_offset,
+                row.tags.get("Content-Type"),
+                received_ms,
+            ],
+        )?;
+        if inserted == 0 {
+            return Ok(false);
+        }
+        {
+            let sql = "INSERT INTO tags (item, position, name, value) VALUES (?1, ?2, ?3, ?4)";
+            let mut statement = transaction.prepare_cached(sql)?;
+            for (position, tag) in row.tags.iter().enumerate() {
+                statement.execute(params![row.id.as_bytes(), position as u64, tag.name, tag.value])?;
+            }
+        }
+        transaction.commit()?;
+        Ok(true)
+    }
+
+    /// A panic while the lock was held left no half-done work: SQLite rolled its transaction back.
+    fn lock(&self) -> MutexGuard<'_, Connection> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

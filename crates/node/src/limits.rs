@@ -1,0 +1,65 @@
+//! Every limit of the node, with its reason. What is over a limit is refused with an error that names it; nothing is
+//! dropped after it was acknowledged.
+
+/// Bytes of an upload to the gateway unless the operator says otherwise: a model of 30 billion parameters at 8 bits.
+pub const UPLOAD_BYTES_MAX: u64 = 32 * 1024 * 1024 * 1024;
+
+/// Appends that wait for the log's writer. Beyond it a sender from outside is told that the node is busy.
+pub const LOG_QUEUE_MAX: usize = 8192;
+
+/// Records in one transaction of the log: bounds how long the first waits for the last.
+pub const LOG_BATCH_MAX: usize = 1024;
+
+/// Bytes of bodies in one transaction of the log.
+pub const LOG_BATCH_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// Messages that a process handles in one transaction of its file.
+pub const RUNTIME_BATCH_MAX: usize = 256;
+
+/// Bytes of bodies that are read from the log at one time, unless one record alone is larger.
+pub const READ_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// Threads that run processes.
+pub const RUNTIME_THREADS_MAX: usize = 16;
+
+/// Slots that a process may lie behind its log before new messages from outside are refused as busy.
+pub const PROCESS_BACKLOG_MAX: u64 = 100_000;
+
+/// Messages and spawns that one handled message may cause (bounds fan-out).
+pub const OUTBOX_MESSAGES_MAX: usize = 100;
+
+/// Bytes of tags and data that one handled message may send.
+pub const OUTBOX_BYTES_MAX: usize = 1024 * 1024;
+
+/// Pushed messages in a row from a message from outside or a tick (bounds ping-pong between processes).
+pub const HOPS_MAX: u8 = 64;
+
+/// Rows of an outbox that are delivered in one go.
+pub const DELIVERY_BATCH_MAX: usize = 512;
+
+/// The shortest time between two alarms of a process when the first one's handler sets the second, milliseconds.
+pub const ALARM_PAUSE_MS: u64 = 1000;
+
+/// Records of one page of an inbox, of results, or of a schedule.
+pub const PAGE_MAX: usize = 1000;
+
+/// The longest time for which a reader may wait for something to come, milliseconds.
+pub const WAIT_MS_MAX: u64 = 25_000;
+
+/// Bytes of a transaction that `Read-Data` gives to a process (a message must hold it).
+pub const READ_DATA_BYTES_MAX: u64 = 8 * 1024 * 1024;
+
+/// Requests of processes to the node (model facts, data) that are worked on at one time.
+pub const ACTOR_REQUESTS_MAX: usize = 2;
+
+/// Model facts that are remembered.
+pub const MODEL_FACTS_MAX: usize = 1024;
+
+/// Records at the end of each process's log whose hash chain is verified when the node starts.
+pub const STARTUP_TAIL: u64 = 64;
+
+/// Databases of processes that are open at one time.
+pub const OPEN_PROCESSES_MAX: usize = 512;
+
+/// Milliseconds of a block: Arweave's target time, from which a node without a network counts its block height.
+pub const BLOCK_MS: u64 = 120_000;

@@ -1,0 +1,54 @@
+//! Every limit on what a task file or a question may hold, with its reason. Both come from strangers; what is over a
+//! limit is refused with an error that names it.
+
+/// Bytes of a task file. The longest declarative one of lm-evaluation-harness has about 30 KiB, nearly all of it examples.
+pub const TASK_BYTES_MAX: usize = 64 * 1024;
+
+/// Nesting of a task file; they are nearly flat.
+pub const TASK_DEPTH_MAX: usize = 16;
+
+/// Nodes of a task file.
+pub const TASK_NODES_MAX: usize = 4096;
+
+/// Aliases and anchors of a task file. Few use any; many are an attempt to make a small file large.
+pub const TASK_ALIASES_MAX: usize = 100;
+
+/// Bytes of one question as compact JSON.
+pub const QUESTION_BYTES_MAX: usize = 64 * 1024;
+
+/// Fields of one question.
+pub const QUESTION_FIELDS_MAX: usize = 64;
+
+/// Bytes of one rendered text: the most that a worker takes as a prompt.
+pub const RENDERED_BYTES_MAX: usize = 32 * 1024;
+
+/// Steps that a template may take. A prompt takes about ten for each field in it.
+pub const TEMPLATE_STEPS_MAX: u64 = 5000;
+
+/// Depth of calls within a template.
+pub const TEMPLATE_DEPTH_MAX: usize = 32;
+
+/// Bytes that a template's filter may make out of its input.
+pub const FILTERED_BYTES_MAX: usize = 256 * 1024;
+
+/// Choices of one question: as many as there are letters.
+pub const CHOICES_MAX: usize = 26;
+
+/// Stop texts of a generation.
+pub const UNTIL_MAX: usize = 8;
+
+/// Tokens of a generation.
+pub const MAX_GEN_TOKS_MAX: u32 = 2048;
+
+/// Steps of one filter pipeline.
+pub const FILTERS_MAX: usize = 16;
+
+/// Bytes of the compiled form of a regular expression.
+pub const REGEX_BYTES_MAX: usize = 1024 * 1024;
+
+/// Backtracking steps that a regular expression with look-around may take on one output; without look-around none are
+/// needed.
+pub const REGEX_STEPS_MAX: usize = 100_000;
+
+/// Matches of a regular expression that are looked at in one output.
+pub const REGEX_MATCHES_MAX: usize = 4096;
