@@ -60,11 +60,12 @@ without a line end after `Answer:`. The model answers ` A`, ` B` or ` C`.
 {models}
 
 Measured greedily on the files above by `reference.py` (numpy, no model code
-shared with the training); the interval is Wilson's. The checkpoints were chosen by
-their accuracy on this very set, to be clearly apart, so the figures are no
-estimate of anything but this set. `social-1` is at chance: it has learnt the
-form of an answer but not the task. How often the models stop by themselves
-after the letter:
+shared with the training); the interval is Wilson's. llama.cpp rounds the
+intermediate values too, so through it a model may score a few questions more
+or fewer. The checkpoints were chosen by their accuracy on this very set, to be
+clearly apart, so the figures are no estimate of anything but this set.
+`social-1` is at chance: it has learnt the form of an answer but not the task.
+How often the models stop by themselves after the letter:
 
 {stops}
 
@@ -76,7 +77,7 @@ environment/bin/pip install -r requirements.txt
 environment/bin/python make_demo.py --out .
 ```
 
-About five minutes on two quiet processor cores. The questions come out byte for
+Five to ten minutes on two processor cores. The questions come out byte for
 byte the same everywhere. The weights do so on the same type of processor with
 the same package versions; elsewhere the last digits of sums differ, and
 the accuracies and checksums with them.

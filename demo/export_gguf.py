@@ -7,6 +7,18 @@ import train
 from tokenizer import BEGIN, END, UNKNOWN
 
 CONTEXT_LENGTH = 256
+# A fixed order, so that the file does not depend on how JAX sorts names.
+LAYER_TENSORS = (
+    "attn_norm",
+    "attn_q",
+    "attn_k",
+    "attn_v",
+    "attn_output",
+    "ffn_norm",
+    "ffn_gate",
+    "ffn_up",
+    "ffn_down",
+)
 LICENSE = "cc0-1.0"
 # llama.cpp's chat template: the user's text is already the whole prompt.
 CHAT_TEMPLATE = (
@@ -21,8 +33,8 @@ def named_tensors(parameters):
     yield "output_norm.weight", np.asarray(parameters["output_norm"])
     yield "output.weight", np.asarray(parameters["output"])
     for number, layer in enumerate(parameters["layers"]):
-        for name, tensor in layer.items():
-            yield f"blk.{number}.{name}.weight", np.asarray(tensor)
+        for name in LAYER_TENSORS:
+            yield f"blk.{number}.{name}.weight", np.asarray(layer[name])
 
 
 def quantised(tensor):

@@ -3,8 +3,6 @@
 mod header;
 mod signed_hash;
 mod stream;
-#[cfg(test)]
-mod tests;
 
 pub use header::ItemHeader;
 pub use stream::{StreamSigner, StreamVerifier};

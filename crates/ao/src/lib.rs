@@ -21,6 +21,8 @@ mod message;
 mod quantity;
 mod signature;
 mod tag;
+#[cfg(test)]
+mod tests;
 pub mod wallet;
 
 pub use assignment::{Assignment, HashChain};

@@ -3,8 +3,6 @@
 mod der;
 mod jwk;
 mod rsa_key;
-#[cfg(test)]
-mod tests;
 
 use std::fmt;
 use std::sync::Arc;

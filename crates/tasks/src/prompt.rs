@@ -12,7 +12,7 @@ use std::io::{self, Write};
 use minijinja::machinery::ast::{BinOpKind, CallArg, Expr, Stmt};
 use minijinja::machinery::parse;
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Value, ValueKind};
+use minijinja::value::{Serde, Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, Output, State, UndefinedBehavior, filters, tests};
 
 use crate::limits::{FILTERED_BYTES_MAX, RENDERED_BYTES_MAX, TEMPLATE_DEPTH_MAX, TEMPLATE_STEPS_MAX};
@@ -55,10 +55,10 @@ impl Templates {
         let template = self.environment.get_template(key).map_err(|error| refused(told(&error)))?;
         let mut rendered = Capped(Vec::new());
         if let Some(field) = question.field(template.source()) {
-            let value = Value::from_serialize(field);
+            let value = Value::from(Serde(field));
             write!(rendered, "{}", python_text(&value)).map_err(|error| refused(error.to_string()))?;
         } else {
-            let context = Value::from_serialize(question.fields());
+            let context = Value::from(Serde(question.fields()));
             template.render_captured_to(context, &mut rendered).map_err(|error| refused(told(&error)))?;
         }
         String::from_utf8(rendered.0).map_err(|_| refused("it is not UTF-8 text".to_owned()))

@@ -27,8 +27,7 @@ pub(crate) async fn run(global: &GlobalArguments, command: ProcessCommand, outpu
             let columns = [Column::Text("process"), Column::Text("name"), Column::Text("module"), Column::Number("head"), Column::Number("applied")];
             output.result(&processes, |processes| {
                 let rows = processes.iter().map(|process| {
-                    let name = process.name.clone().unwrap_or_default();
-                    vec![process.id.to_string(), name, process.module.clone(), process.head.to_string(), process.applied.to_string()]
+                    vec![process.id.to_string(), process.name.clone(), process.module.clone(), process.head.to_string(), process.applied.to_string()]
                 });
                 table(&columns, rows)
             })
