@@ -171,3 +171,63 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(text).map_err(|_| TagsError::Text(index))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_block_may_state_its_size_and_numbers_may_be_long() {
+        let tags = Tags::new().with("a", "b");
+        assert_eq!(encode_tags(&tags).unwrap(), [2, 2, b'a', 2, b'b', 0]);
+        for bytes in [
+            &[2, 2, b'a', 2, b'b', 0][..],
+            &[1, 8, 2, b'a', 2, b'b', 0],
+            &[0x82, 0x80, 0x00, 2, b'a', 2, b'b', 0],
+            &[2, 2, b'a', 2, b'b', 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x00],
+        ] {
+            assert_eq!(decode_tags(bytes), Ok(tags.clone()), "{bytes:x?}");
+        }
+    }
+
+    #[test]
+    fn every_defect_has_its_error() {
+        let largest = [0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
+        let smallest = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
+        for (bytes, error) in [
+            (&[2][..], TagsError::Truncated),
+            (&[2, 2, b'a', 2], TagsError::Truncated),
+            (&[2, 2, b'a', 2, b'b'], TagsError::Truncated),
+            (&[2, 2, b'a', 2, b'b', 0, 0], TagsError::Trailing(1)),
+            (&[1, 6, 2, b'a', 2, b'b', 0], TagsError::BlockSize),
+            (&[1, 1, 2, b'a', 2, b'b', 0], TagsError::Number),
+            (&[2, 1, b'a', 2, b'b', 0], TagsError::Number),
+            (&[2, 2, 0xc3, 2, b'b', 0], TagsError::Text(0)),
+            (&[2, 0x82, 0x10], TagsError::Name { index: 0, bytes: 1025 }),
+            (&[2, 0, 0x82, 0x30], TagsError::Value { index: 0, bytes: 3073 }),
+            (&[0x82, 0x02], TagsError::TooMany(129)),
+            (&largest, TagsError::TooMany(i64::MAX as u64)),
+            (&[&smallest[..], &[0]].concat(), TagsError::TooMany(1 << 63)),
+            (&[0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x02], TagsError::Number),
+            (&[0x80; 11], TagsError::Number),
+        ] {
+            assert_eq!(decode_tags(bytes), Err(error), "{bytes:x?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn tags_are_the_same_after_writing_and_reading(texts: Vec<(String, String)>) {
+            let tags: Tags = texts.into_iter().take(TAGS_MAX).map(|(name, value)| Tag::new(name, value)).collect();
+            prop_assert_eq!(decode_tags(&encode_tags(&tags).unwrap()), Ok(tags));
+        }
+
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes: Vec<u8>) {
+            if let Ok(tags) = decode_tags(&bytes) {
+                prop_assert!(tags.len() <= TAGS_MAX);
+            }
+        }
+    }
+}

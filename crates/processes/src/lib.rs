@@ -17,6 +17,7 @@ pub mod herder;
 pub mod limits;
 mod module;
 mod payload;
+mod readable;
 mod store;
 pub mod token;
 

@@ -16,3 +16,72 @@ pub const BALANCES_PAGE_MAX: u32 = 5_000;
 
 /// The denomination beyond which one whole token would be more than a quantity can hold.
 pub const DENOMINATION_MAX: u32 = 38;
+
+/// Messages that one message may cause: the limit of the node on an outbox, which a process that pays many must keep by
+/// itself.
+pub const OUTGOING_MAX: usize = 100;
+
+/// The shortest life of a pool, milliseconds: one minute. Shorter ones end before a model file can be looked at.
+pub const POOL_DURATION_MS_MIN: u64 = 60_000;
+
+/// The longest life of a pool, milliseconds: 366 days. Its money is bound for so long.
+pub const POOL_DURATION_MS_MAX: u64 = 366 * 86_400_000;
+
+/// How far ahead a pool may start, milliseconds: 366 days.
+pub const POOL_START_AHEAD_MS_MAX: u64 = 366 * 86_400_000;
+
+/// How long ago a pool may have started when its money arrives, milliseconds: one hour, for the clock of a funder that is
+/// behind and the time that a message travels. It then starts at once.
+pub const POOL_START_BEHIND_MS_MAX: u64 = 3_600_000;
+
+/// How long a dataset may take to answer that it is frozen, milliseconds: ten minutes. Then the money goes back.
+pub const POOL_OPENING_MS: u64 = 600_000;
+
+/// Pools of one funder that have not ended: each costs the process a little for each tick of its clock.
+pub const POOLS_PER_FUNDER_MAX: u32 = 100;
+
+/// Fundings of one pool: each is a transfer of its own if the pool is refunded.
+pub const FUNDINGS_PER_POOL_MAX: u32 = 1_000;
+
+/// Pools whose time has come that one message carries on with; the others follow a millisecond later.
+pub const DUE_POOLS_PER_MESSAGE: u32 = 20;
+
+/// Entries of a pool that were not refused.
+pub const ENTRIES_PER_POOL_MAX: u32 = 10_000;
+
+/// Entries of one participant in a pool that were not refused.
+pub const ENTRIES_PER_PARTICIPANT_MAX: u32 = 100;
+
+/// Questions of a dataset that a pool can be funded on.
+pub const QUESTIONS_MAX: u32 = 10_000_000;
+
+/// Questions of a dataset whose pool has `X-Ties=significance`: an exact test adds that many binomial coefficients of that
+/// many bits.
+pub const SIGNIFICANCE_QUESTIONS_MAX: u32 = 20_000;
+
+/// Entries with which the leader of a tie group is compared: those next below it. What is further below is not tied with it.
+pub const SIGNIFICANCE_COMPARISONS_MAX: usize = 50;
+
+/// Ranks of a table of weights (`X-Table`).
+pub const TABLE_RANKS_MAX: usize = 100;
+
+/// The largest weight in a table of weights (`X-Table`).
+pub const TABLE_WEIGHT_MAX: u32 = 1_000_000;
+
+/// Times that a transfer which the token refused is sent again by the daily tick. Then it waits for the owner.
+pub const TRANSFER_ATTEMPTS_MAX: u32 = 30;
+
+/// Entries of which one Update-Leaderboard asks the datasets for the score; the others follow with the next.
+pub const SCORES_ASKED_PER_TICK: usize = 60;
+
+/// Rows of a leaderboard that are kept for each day.
+pub const SNAPSHOT_ROWS_MAX: usize = 100;
+
+/// Rows in one answer where the question sets no limit.
+pub const POOL_ROWS_PAGE: u32 = 1_000;
+
+/// Pools in one answer where the question sets no limit.
+pub const POOLS_PAGE: u32 = 100;
+
+/// The most rows that a question can ask for in one answer.
+pub const POOL_ROWS_PAGE_MAX: u32 = 5_000;

@@ -1,17 +1,33 @@
 //! What a benchmark is, as data and pure functions: questions, the task that turns a question into a prompt and an
 //! output into an answer, and the statistics of scores.
 //!
-//! There is no clock, no file, no randomness here, so a score is the same wherever it is computed.
+//! There is no clock, no file, no randomness here, so a score is the same wherever it is computed. Task files and
+//! questions come from strangers, so everything here is bounded; see [`limits`].
 //!
-//! - [`Question`]: a row of a dataset. [`ContentHash`]: which rows.
+//! - [`Question`]: a row of a dataset; [`ContentHash`]: which rows.
+//! - [`Task`]: made from a [`TaskFile`]; prepares questions, extracts answers, judges them, and has a protocol id.
+//! - [`Balance`]: how far one comes without reading the questions.
 //! - [`statistics`]: how sure a score is.
 #![forbid(unsafe_code)]
 
+mod balance;
 mod error;
+mod extraction;
 pub mod limits;
+mod metric;
 mod prompt;
+mod protocol;
 mod question;
 pub mod statistics;
+mod task;
+mod task_file;
 
+pub use balance::Balance;
 pub use error::TaskError;
+pub use extraction::{Extracted, Extraction};
+pub use protocol::Profile;
 pub use question::{ContentHash, Question};
+pub use task::{Prepared, Task};
+pub use task_file::{
+    Aggregation, Choices, Filter, Generation, Metadata, MetricEntry, MetricName, OutputType, Pipeline, Target, TaskFile,
+};

@@ -28,6 +28,12 @@ pub const TEMPLATE_STEPS_MAX: u64 = 5000;
 /// Depth of calls within a template.
 pub const TEMPLATE_DEPTH_MAX: usize = 32;
 
+/// Tags (`{{ }}` or `{% %}`) of a template.
+pub const TEMPLATE_TAGS_MAX: usize = 256;
+
+/// Words and signs within one tag of a template.
+pub const TEMPLATE_TAG_TOKENS_MAX: usize = 256;
+
 /// Bytes that a template's filter may make out of its input.
 pub const FILTERED_BYTES_MAX: usize = 256 * 1024;
 

@@ -7,9 +7,9 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Number, Value};
 use sha2::{Digest as _, Sha256};
 
+use crate::TaskError;
 use crate::error::within;
 use crate::limits::{QUESTION_BYTES_MAX, QUESTION_FIELDS_MAX};
-use crate::TaskError;
 
 /// One question: the fields of a row in the order in which they were given.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,6 +4,12 @@ use ed25519_dalek::{Signature, VerifyingKey};
 
 use super::{SignatureError, SignatureType};
 
+/// The order of the group, little endian: 2^252 + 27742317777372353535851937790883648493 (RFC 8032 §5.1).
+const ORDER: [u8; 32] = [
+    0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
+];
+
 /// Verifies strictly: the scalar below the group order, no key and no point of small order, and the key written in the
 /// one way in which its coordinate is below the field's prime. `scheme` is named in errors.
 pub(super) fn verify(
@@ -18,6 +24,9 @@ pub(super) fn verify(
         return Err(SignatureError::Owner(scheme));
     }
     let signature = Signature::from_slice(signature).map_err(|_| SignatureError::NonCanonical(scheme))?;
+    if signature.s_bytes().iter().rev().ge(ORDER.iter().rev()) {
+        return Err(SignatureError::NonCanonical(scheme));
+    }
     key.verify_strict(message, &signature).map_err(|_| SignatureError::Mismatch)
 }
 

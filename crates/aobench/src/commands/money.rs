@@ -16,18 +16,16 @@ pub(crate) struct Money {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
 struct TokenInfo {
     ticker: String,
-    denomination: String,
+    denomination: u32,
 }
 
 impl Money {
     /// The money of a token process.
     pub(crate) async fn of(session: &Session, token: &Id) -> anyhow::Result<Self> {
         let info: TokenInfo = session.read(token, action("Info"), "").await?;
-        let denomination = info.denomination.parse().context("the token gives no denomination")?;
-        Ok(Self { token: *token, ticker: info.ticker, denomination })
+        Ok(Self { token: *token, ticker: info.ticker, denomination: info.denomination })
     }
 
     /// Reads whole tokens (`1000.5`).

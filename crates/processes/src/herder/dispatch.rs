@@ -142,8 +142,7 @@ impl Pass {
     fn is_over_half(&self, prompts: u64) -> bool {
         let capacity: u64 = self.workers.iter().map(|worker| worker.capacity).sum();
         let over = self.waiting.paid_in_flight.saturating_add(prompts).saturating_mul(2) > capacity;
-        let free_waits =
-            || self.waiting.free.iter().any(|job| self.workers.iter().any(|worker| worker.serves(job)));
+        let free_waits = || self.waiting.free.iter().any(|job| self.workers.iter().any(|worker| worker.serves(job)));
         self.waiting.paid_in_flight > 0 && over && free_waits()
     }
 
@@ -152,8 +151,7 @@ impl Pass {
         let worker = &mut self.workers[index];
         worker.workload = worker.workload.saturating_add(job.prompts);
         worker.last_assigned = newest + 1;
-        let in_flight =
-            if paid { &mut self.waiting.paid_in_flight } else { &mut self.waiting.free_in_flight };
+        let in_flight = if paid { &mut self.waiting.paid_in_flight } else { &mut self.waiting.free_in_flight };
         *in_flight = in_flight.saturating_add(job.prompts);
         self.waiting.last_was_paid = paid;
         self.placements.push(Placement { job, worker: worker.address.clone() });

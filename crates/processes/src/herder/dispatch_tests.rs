@@ -89,7 +89,10 @@ fn who_failed_a_job_gets_it_again_only_where_nobody_else_is_there() {
 #[test]
 fn small_jobs_do_not_pass_a_large_one_for_ever() {
     let jobs = vec![job(1, "", 64), job(2, "", 1), job(3, "", 1)];
-    assert!(places(vec![worker("w", 64, 1)], free(jobs.clone())).is_empty(), "the only worker is kept for the large one");
+    assert!(
+        places(vec![worker("w", 64, 1)], free(jobs.clone())).is_empty(),
+        "the only worker is kept for the large one"
+    );
     let two = vec![worker("a", 64, 1), worker("b", 64, 2)];
     assert_eq!(places(two, free(jobs)), [at(2, "b"), at(3, "b")], "one worker is kept, the other goes on");
 }

@@ -3,9 +3,8 @@
 use std::str::FromStr;
 
 use rusqlite::Row;
-use rusqlite::types::Type;
 
-use crate::{Fault, Store};
+use crate::{Fault, Store, column};
 
 /// Times are milliseconds since 1970, ids and quantities are text.
 const TABLES: &str = "
@@ -49,6 +48,7 @@ const TABLES: &str = "
         data BLOB NOT NULL,
         bytes INTEGER NOT NULL,
         queued_ms INTEGER NOT NULL,
+        waiting_since_ms INTEGER NOT NULL,    -- the last time it came into the queue
         leased INTEGER NOT NULL DEFAULT 0,
         attempt INTEGER NOT NULL DEFAULT 0,
         failures INTEGER NOT NULL DEFAULT 0,
@@ -79,7 +79,6 @@ const TABLES: &str = "
     CREATE TABLE payments (
         notice TEXT PRIMARY KEY,
         payer TEXT NOT NULL,
-        token TEXT NOT NULL,
         quantity TEXT NOT NULL,
         state TEXT NOT NULL,                  -- held, sent, settled, failed
         recipient TEXT,
@@ -113,21 +112,19 @@ pub(super) fn make(store: &mut Store<'_>) -> Result<(), Fault> {
 }
 
 /// A column that holds the text of an id or a quantity.
-pub(super) fn parsed<T>(row: &Row<'_>, column: &str) -> rusqlite::Result<T>
+pub(super) fn parsed<T>(row: &Row<'_>, name: &str) -> rusqlite::Result<T>
 where
     T: FromStr,
     T::Err: std::error::Error + Send + Sync + 'static,
 {
-    let text: String = row.get(column)?;
-    text.parse().map_err(|error| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(error)))
+    column::parsed(row, row.as_ref().column_index(name)?)
 }
 
-/// A column that holds the text of an id or a quantity, or nothing.
-pub(super) fn parsed_if_any<T>(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<T>>
+/// The same where the column may be NULL.
+pub(super) fn parsed_if_any<T>(row: &Row<'_>, name: &str) -> rusqlite::Result<Option<T>>
 where
     T: FromStr,
     T::Err: std::error::Error + Send + Sync + 'static,
 {
-    let text: Option<String> = row.get(column)?;
-    if text.is_some() { parsed(row, column).map(Some) } else { Ok(None) }
+    column::optional(row, row.as_ref().column_index(name)?)
 }

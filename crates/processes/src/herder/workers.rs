@@ -40,6 +40,16 @@ pub(super) fn worker_type(name: &'static str, text: &str) -> Result<&'static str
     known.ok_or_else(|| bad_tag(name, text, &format!("the kinds of work are {}", WORKER_TYPES.join(", "))))
 }
 
+/// The ids of models in a tag.
+fn model_ids(name: &'static str, list: &str) -> Result<Vec<String>, Fault> {
+    let models = read_ids(name, list)?;
+    if models.len() > MODELS_LISTED_MAX {
+        let most = format!("a worker lists at most {MODELS_LISTED_MAX} models; 'any' stands for all");
+        return Err(bad_tag(name, list, &most));
+    }
+    Ok(models.iter().map(ToString::to_string).collect())
+}
+
 impl Turn<'_, '_> {
     /// `Allow-Worker` and `Forbid-Worker`: the owner says who may work.
     pub(super) fn permit_worker(&mut self, allowed: bool) -> Result<(), Fault> {
@@ -60,7 +70,8 @@ impl Turn<'_, '_> {
             let text = format!("{PERMISSIONS_MAX} addresses are allowed or forbidden already, which is the most");
             return Err(Fault::Refused(text));
         }
-        let sql = "INSERT INTO permissions VALUES (?1, ?2) ON CONFLICT (address) DO UPDATE SET allowed = excluded.allowed";
+        let sql =
+            "INSERT INTO permissions VALUES (?1, ?2) ON CONFLICT (address) DO UPDATE SET allowed = excluded.allowed";
         self.store.execute(sql, params![worker.to_string(), allowed])?;
         Ok(())
     }
@@ -94,8 +105,8 @@ impl Turn<'_, '_> {
         Ok(())
     }
 
-    /// `Heartbeat`: a sign of life. It brings back a worker that was dropped, and with `Working` (`job/attempt,…`) it
-    /// keeps the leases of long jobs.
+    /// `Heartbeat`: a sign of life. It brings back a worker that was dropped, says which models are in memory (`Loaded`),
+    /// and with `Working` (`job/attempt,…`) it keeps the leases of long jobs.
     pub(super) fn heartbeat(&mut self) -> Result<(), Fault> {
         self.only_allowed("Heartbeat")?;
         let address = self.message.from.to_string();
@@ -104,8 +115,8 @@ impl Turn<'_, '_> {
         if !known || self.message.tag("WorkerType").is_some() {
             self.enroll(&self.registration()?)?;
         }
-        if let Some(loaded) = self.message.tag("Models") {
-            let loaded = listed(self.models("Models", loaded)?);
+        if let Some(loaded) = self.message.tag("Loaded") {
+            let loaded = listed(model_ids("Loaded", loaded)?);
             self.store.execute("UPDATE workers SET loaded = ?2 WHERE address = ?1", params![address, loaded])?;
         }
         if let Some(working) = self.message.tag("Working") {
@@ -157,23 +168,11 @@ impl Turn<'_, '_> {
             let range = format!("a worker has room for 1 to {CAPACITY_MAX} prompts at a time");
             return Err(bad_tag("Capacity", &capacity.to_string(), &range));
         }
-        let models = match self.message.tag("Can-Load").or_else(|| self.message.tag("Models")).unwrap_or("any") {
+        let models = match self.message.tag("Models").unwrap_or("any") {
             any if any.eq_ignore_ascii_case("any") => "any".to_owned(),
-            list => listed(self.models("Models", list)?),
+            list => listed(model_ids("Models", list)?),
         };
         Ok(Registration { types: listed(types), capacity, models })
-    }
-
-    fn models(&self, name: &'static str, list: &str) -> Result<Vec<String>, Fault> {
-        if list.eq_ignore_ascii_case("any") {
-            return Ok(Vec::new());
-        }
-        let models = read_ids(name, list)?;
-        if models.len() > MODELS_LISTED_MAX {
-            let most = format!("a worker lists at most {MODELS_LISTED_MAX} models; 'any' stands for all");
-            return Err(bad_tag(name, list, &most));
-        }
-        Ok(models.iter().map(ToString::to_string).collect())
     }
 
     fn enroll(&mut self, registration: &Registration) -> Result<(), Fault> {

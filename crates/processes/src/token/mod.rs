@@ -36,9 +36,7 @@ impl Module for Token {
             "Transfer" => transfer::transfer(store, message),
             "Mint" => supply::mint(store, message, env),
             "Burn" => supply::burn(store, message),
-            other => {
-                Err(Fault::UnknownAction { action: crate::payload::quoted(other), known: ACTIONS.to_owned() })
-            }
+            other => Err(Fault::UnknownAction { action: crate::payload::quoted(other), known: ACTIONS.to_owned() }),
         }
     }
 }

@@ -52,12 +52,10 @@ pub(super) fn balances(store: &Store<'_>, message: &Message) -> Result<Effects, 
     }
     let after = optional::<Id>(message, "Cursor")?.map(|id| id.to_string()).unwrap_or_default();
     let sql = "SELECT account, quantity FROM balances WHERE account > ? ORDER BY account LIMIT ?";
-    let mut rows: Vec<(String, String)> =
-        store.all(sql, (after, limit + 1), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let mut rows: Vec<(String, String)> = store.all(sql, (after, limit + 1), |row| Ok((row.get(0)?, row.get(1)?)))?;
     let more = rows.len() > limit as usize;
     rows.truncate(limit as usize);
-    let mut answer =
-        Outgoing::new(message.from, "Balances-Response").tag("Ticker", ledger::description(store)?.ticker);
+    let mut answer = Outgoing::new(message.from, "Balances-Response").tag("Ticker", ledger::description(store)?.ticker);
     if let (true, Some((last, _))) = (more, rows.last()) {
         answer.tags.push("Cursor", last);
     }

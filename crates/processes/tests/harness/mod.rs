@@ -187,7 +187,13 @@ impl World {
     }
 
     /// The same as [`World::post_from_process`], delivered with all that follows.
-    pub fn send_from_process(&mut self, from: Id, target: Id, pairs: &[(&str, &str)], data: impl Into<Vec<u8>>) -> Outcome {
+    pub fn send_from_process(
+        &mut self,
+        from: Id,
+        target: Id,
+        pairs: &[(&str, &str)],
+        data: impl Into<Vec<u8>>,
+    ) -> Outcome {
         let id = self.post_from_process(from, target, pairs, data);
         self.run();
         self.outcome(target, id).unwrap_or_else(|| Ok(Effects::none()))
@@ -313,7 +319,8 @@ impl World {
                 running.alarm_ms = effects.wake_at_ms;
             }
             let sender = letter.target;
-            let pushed = effects.messages.iter().zip(0..).map(|(outgoing, index)| pushed(sender, &message, index, outgoing));
+            let pushed =
+                effects.messages.iter().zip(0..).map(|(outgoing, index)| pushed(sender, &message, index, outgoing));
             self.queue.extend(pushed);
         }
         running.slots.entry(letter.id).or_insert(slot);
@@ -341,7 +348,8 @@ impl World {
         self.run();
         self.now_ms += by_ms;
         while let Some((due_ms, process, clock)) = self.next_due().filter(|(due_ms, ..)| *due_ms <= self.now_ms) {
-            let every_ms = clock.and_then(|place| self.processes[&process].module.crons().get(place)).map(|cron| cron.every_ms);
+            let every_ms =
+                clock.and_then(|place| self.processes[&process].module.crons().get(place)).map(|cron| cron.every_ms);
             let missed = every_ms.map_or(0, |every_ms| (self.now_ms - due_ms) / every_ms);
             self.tick(process, clock, due_ms + missed * every_ms.unwrap_or_default(), missed + 1);
             self.run();
@@ -353,7 +361,8 @@ impl World {
         let ticks = self.processes.iter().flat_map(|(id, running)| {
             running.ticks_ms.iter().enumerate().map(move |(clock, due_ms)| (*due_ms, *id, Some(clock)))
         });
-        let alarms = self.processes.iter().filter_map(|(id, running)| running.alarm_ms.map(|due_ms| (due_ms, *id, None)));
+        let alarms =
+            self.processes.iter().filter_map(|(id, running)| running.alarm_ms.map(|due_ms| (due_ms, *id, None)));
         ticks.chain(alarms).min()
     }
 

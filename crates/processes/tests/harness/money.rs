@@ -10,7 +10,9 @@ use super::World;
 pub fn balances(world: &World, token: Id) -> BTreeMap<Id, u128> {
     let mut statement = world.connection(token).prepare_cached("SELECT account, quantity FROM balances").unwrap();
     let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))).unwrap();
-    rows.map(|row| row.unwrap()).map(|(account, quantity)| (account.parse().unwrap(), quantity.parse().unwrap())).collect()
+    rows.map(|row| row.unwrap())
+        .map(|(account, quantity)| (account.parse().unwrap(), quantity.parse().unwrap()))
+        .collect()
 }
 
 /// The balance of one account.

@@ -1,0 +1,107 @@
+//! The face of every engine.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::InferenceError;
+use crate::limits::CONTEXT_TOKENS_DEFAULT;
+use crate::request::{GenerateRequest, Generated, Progress, ScoreRequest, Scored};
+
+/// Something that makes a model answer. One model is loaded at a time; loading another replaces it.
+///
+/// In the profile `exact` (the only one of the engines here) a result is a function of the model, the engine build and
+/// the one prompt: not of the other prompts of the request, their order, the requests before, or the thread count.
+pub trait Engine: Send {
+    /// What this engine is, for receipts.
+    ///
+    /// # Errors
+    /// Only an engine in another process can fail here.
+    fn describe(&mut self) -> Result<Description, InferenceError>;
+
+    /// Loads a model in place of the one before.
+    fn load(&mut self, model: &ModelFile) -> Result<LoadedModel, InferenceError>;
+
+    /// The tokens of a text, without the model's start token. Text that looks like a special token is text.
+    fn tokenize(&mut self, text: &str) -> Result<Vec<i32>, InferenceError>;
+
+    /// How likely each continuation of each prompt is. Results are in the order of the prompts.
+    fn score(
+        &mut self,
+        request: &ScoreRequest,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Vec<Scored>, InferenceError>;
+
+    /// Continues each prompt greedily. Results are in the order of the prompts.
+    fn generate(
+        &mut self,
+        request: &GenerateRequest,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Vec<Generated>, InferenceError>;
+
+    /// One vector of length 1 for each text, from a model that is made for it.
+    fn embed(&mut self, texts: &[String]) -> Result<Vec<Vec<f32>>, InferenceError>;
+}
+
+/// A model file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its SHA-256 in hexadecimal; checked while loading when given.
+    pub file_hash: Option<String>,
+}
+
+impl ModelFile {
+    /// The file at `path`, whatever it holds.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), file_hash: None }
+    }
+}
+
+/// What an engine says about a model that it loaded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadedModel {
+    /// Architecture as the file names it, like `llama`.
+    pub architecture: String,
+    /// Name of the model as the file gives it; may be empty.
+    pub name: String,
+    /// Number of weights.
+    pub parameters: u64,
+    /// Longest text the engine will take, in tokens.
+    pub context_tokens: u32,
+    /// Tokens of the vocabulary.
+    pub vocabulary: u32,
+    /// How the process that runs the model is confined; empty for an engine in this process.
+    pub sandbox: String,
+}
+
+/// What an engine is: what somebody needs to know who wants the same results.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Description {
+    /// Engine and version, as `llama.cpp 0.26.0 (llama-cpp-2 0.1.160)`.
+    pub engine: String,
+    /// What it was built with.
+    pub build: String,
+    /// The widest instruction set in use, as `avx2`.
+    pub instruction_set: String,
+    /// `exact`: a result depends on its own prompt alone.
+    pub profile: String,
+}
+
+/// How an engine is to run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EngineOptions {
+    /// Threads that compute. One by default: several one-thread engines on a shared host do more than one engine with
+    /// several threads, which wait for each other by spinning.
+    pub threads: u32,
+    /// Longest context in tokens, where the model allows as much. Part of what decides a result: models that scale
+    /// their positions look at it.
+    pub context_tokens: u32,
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        Self { threads: 1, context_tokens: CONTEXT_TOKENS_DEFAULT }
+    }
+}

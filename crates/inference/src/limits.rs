@@ -1,0 +1,57 @@
+//! Every limit of the crate, with its reason. What is over a limit is refused with an error that names it.
+
+/// Bytes of one frame between parent and child. 256 prompts of 32 KiB in JSON, where a control character takes six
+/// bytes, are 48 MiB.
+pub const FRAME_BYTES_MAX: u32 = 64 << 20;
+
+/// Bytes of the child's standard error that are kept to explain its death.
+pub const LAST_WORDS_BYTES_MAX: usize = 4 << 10;
+
+/// Bytes of one generated text: what an answer to a benchmark question may have.
+pub const OUTPUT_BYTES_MAX: u32 = 4 << 10;
+
+/// Context length where the model allows more: bounds the memory of the key-value cache.
+pub const CONTEXT_TOKENS_DEFAULT: u32 = 4096;
+
+/// Bytes of text per token of context that are tokenised at all. A longer text cannot fit, and some tokenizers need
+/// quadratic time.
+pub const TEXT_BYTES_PER_TOKEN: usize = 8;
+
+/// Rows of logits in one decode. A row is as wide as the vocabulary: 128 rows of 150,000 floats are 75 MiB.
+pub const LOGIT_ROWS_MAX: usize = 128;
+
+/// Continuations that are computed side by side.
+pub const BRANCHES_MAX: usize = 15;
+
+/// Stack of the thread that tokenises and runs a model: regular expressions in tokenizers recurse with the text.
+pub const MODEL_STACK_BYTES: usize = 64 << 20;
+
+/// Bytes of all GGUF metadata. The largest real vocabularies take about 10 MiB.
+pub const METADATA_BYTES_MAX: u64 = 64 << 20;
+
+/// Metadata keys of a GGUF file. Real files have about 40.
+pub const METADATA_KEYS_MAX: u64 = 10_000;
+
+/// Bytes of a metadata key.
+pub const KEY_BYTES_MAX: u64 = 256;
+
+/// Bytes of a metadata string.
+pub const STRING_BYTES_MAX: u64 = 1 << 20;
+
+/// Bytes of a chat template, which llama.cpp interprets.
+pub const TEMPLATE_BYTES_MAX: u64 = 64 << 10;
+
+/// Elements of a metadata array. Merge tables have under 500,000.
+pub const ARRAY_LENGTH_MAX: u64 = 2_000_000;
+
+/// Tokens of a vocabulary.
+pub const VOCABULARY_MAX: u64 = 1_000_000;
+
+/// Layers of a model. llama.cpp itself stops at 512.
+pub const LAYERS_MAX: u64 = 512;
+
+/// Tensors of a model.
+pub const TENSORS_MAX: u64 = 100_000;
+
+/// Bytes of a tensor name, one less than llama.cpp's buffer.
+pub const TENSOR_NAME_BYTES_MAX: u64 = 63;

@@ -1,0 +1,150 @@
+//! Answers of workers. Only the worker that holds the lease of a job may answer it, only for the attempt it was given,
+//! and what it sends must be exactly the results that were asked. Anything else is a failed attempt and never a score.
+
+use ao::{Id, Outgoing};
+use rusqlite::params;
+
+use crate::Fault;
+use crate::payload::{parsed as parsed_tag, quoted};
+
+use super::leases::{Failure, Job};
+use super::limits::{ERROR_TEXT_BYTES_MAX, OUTPUT_BYTES_MAX};
+use super::schema::parsed;
+use super::turn::Turn;
+use super::wire::{InferenceResponse, Request};
+
+/// The highest score that a worker of the kind `Evaluate` gives.
+const EVALUATION_MAX: u8 = 10;
+
+impl Turn<'_, '_> {
+    /// `Inference-Response`: the answer of a worker.
+    pub(super) fn inference_response(&mut self) -> Result<(), Fault> {
+        let number: i64 = parsed_tag(self.message, "Job")?;
+        let attempt: i64 = parsed_tag(self.message, "Attempt")?;
+        let worker = self.message.from;
+        let Some(leased_ms) = self.lease_of(number, attempt, &worker)? else {
+            return self.refuse_answer(number, attempt);
+        };
+        let job = self.job(number)?;
+        self.store
+            .execute("UPDATE workers SET seen_ms = ?2 WHERE address = ?1", params![worker.to_string(), self.now_ms])?;
+        match self.read_answer(&job)? {
+            Ok(()) => self.complete(&job, &worker, leased_ms),
+            Err(failure) => {
+                if let Failure::Worker(reason) | Failure::Model(reason) = &failure {
+                    self.say_error(reason.clone());
+                }
+                self.fail_attempt(number, &worker, failure)
+            }
+        }
+    }
+
+    fn lease_of(&self, job: i64, attempt: i64, worker: &Id) -> Result<Option<i64>, Fault> {
+        let sql = "SELECT leased_ms FROM leases WHERE job = ?1 AND attempt = ?2 AND worker = ?3";
+        self.store.first(sql, params![job, attempt, worker.to_string()], |row| row.get(0))
+    }
+
+    /// An answer that nobody waits for: counted where the sender is a worker, refused where not.
+    fn refuse_answer(&mut self, number: i64, attempt: i64) -> Result<(), Fault> {
+        let sql = "UPDATE workers SET answers_refused = answers_refused + 1 WHERE address = ?1";
+        if self.store.execute(sql, [self.message.from.to_string()])? == 0 {
+            let allowed = "the worker that holds the lease of the job";
+            return Err(Fault::NotAllowed { action: "Inference-Response", allowed, from: self.message.from });
+        }
+        self.say_error(format!(
+            "attempt {attempt} of job {number} is not leased to this worker (any more); the answer was not used"
+        ));
+        Ok(())
+    }
+
+    /// Whether the message is the result of the job, or how the attempt failed.
+    fn read_answer(&self, job: &Job) -> Result<Result<(), Failure>, Fault> {
+        if let Some(error) = self.message.tag("Error") {
+            let reason = error.chars().take(ERROR_TEXT_BYTES_MAX).collect();
+            let is_model = self.message.tag("Fault").is_some_and(|fault| fault.eq_ignore_ascii_case("model"));
+            return Ok(Err(if is_model { Failure::Model(reason) } else { Failure::Worker(reason) }));
+        }
+        let asked: Vec<u8> = self.store.value("SELECT data FROM jobs WHERE job = ?1", [job.number])?;
+        let checked = match Request::read(&asked) {
+            Ok(Request::Batch(request)) => InferenceResponse::read(&self.message.data)
+                .and_then(|response| response.validate(&request).map(|()| response))
+                .map_err(|error| error.to_string())
+                .and_then(|response| right_model(job, &response)),
+            _ => plain_answer(job, &self.message.data),
+        };
+        Ok(checked.map_err(|reason| Failure::Worker(format!("the worker's answer cannot be used: {reason}"))))
+    }
+
+    /// Passes the result on, pays for it, and writes it into the worker's record.
+    fn complete(&mut self, job: &Job, worker: &Id, leased_ms: i64) -> Result<(), Fault> {
+        let response = Outgoing::new(job.requester, "Inference-Response")
+            .tag("Reference", &job.reference)
+            .tag("WorkerType", &job.worker_type)
+            .tag("Model", &job.model)
+            .tag("Worker", worker)
+            .tag("Attempt", job.attempt);
+        self.send(response.data(self.message.data.clone()));
+        let sql = "UPDATE workers SET jobs_done = jobs_done + 1, prompts_done = prompts_done + ?2,
+                       busy_ms = busy_ms + ?3, failures_in_row = 0, resting_until_ms = 0 WHERE address = ?1";
+        self.store.execute(sql, params![worker.to_string(), job.prompts, self.now_ms - leased_ms])?;
+        if let Some(notice) = job.notice {
+            self.pay_worker(&notice, worker)?;
+        }
+        self.forget(job)?;
+        self.say("done");
+        Ok(())
+    }
+
+    /// The addresses of the workers that a message of the owner is for: the one it names, or all.
+    pub(super) fn addressed_workers(&self) -> Result<Vec<Id>, Fault> {
+        let named = self.message.tag("Worker").unwrap_or_default();
+        let sql =
+            "SELECT address FROM workers WHERE active = 1 AND (?1 = '' OR address = ?1) ORDER BY address LIMIT 64";
+        let workers = self.store.all(sql, [named], |row| parsed::<Id>(row, "address"))?;
+        if workers.is_empty() {
+            return Err(Fault::NotFound { what: "registered worker", name: quoted(named) });
+        }
+        Ok(workers)
+    }
+
+    /// `loadModel`, `setMaxTokens`, `setSystemPrompt`: the owner sets up workers, which take such messages from their
+    /// herder. Passed on with all tags that the worker may know.
+    pub(super) fn instruct_workers(&mut self, action: &'static str) -> Result<(), Fault> {
+        self.only_owner(action)?;
+        let workers = self.addressed_workers()?;
+        for worker in &workers {
+            let mut message = Outgoing::new(*worker, action).data(self.message.data.clone());
+            for name in ["Model", "File-Hash", "Tokens", "System-Prompt"] {
+                if let Some(value) = self.message.tag(name) {
+                    message = message.tag(name, value);
+                }
+            }
+            self.send(message);
+        }
+        self.say(format!("sent to {} workers", workers.len()));
+        Ok(())
+    }
+}
+
+/// The results must come from the very file that the job names: what was hashed when the model was entered.
+fn right_model(job: &Job, response: &InferenceResponse) -> Result<(), String> {
+    let used = &response.receipt.model_file_hash;
+    if job.file_hash.is_empty() || job.file_hash == *used {
+        Ok(())
+    } else {
+        Err(format!("it comes from the model file {used}, and {} was asked", job.file_hash))
+    }
+}
+
+/// A plain answer: text, not too long, and for an evaluation a whole number from 0 to 10.
+fn plain_answer(job: &Job, data: &[u8]) -> Result<(), String> {
+    let text = std::str::from_utf8(data).map_err(|_| "it is not UTF-8 text".to_owned())?;
+    if text.len() > OUTPUT_BYTES_MAX {
+        return Err(format!("it has {} bytes, and {OUTPUT_BYTES_MAX} are allowed", text.len()));
+    }
+    let is_score = || text.len() <= 2 && text.parse::<u8>().is_ok_and(|score| score <= EVALUATION_MAX);
+    if job.worker_type == "Evaluate" && !is_score() {
+        return Err(format!("'{}' is no score from 0 to {EVALUATION_MAX}", quoted(text)));
+    }
+    Ok(())
+}
