@@ -28,6 +28,10 @@ the training uses only the others. Wrong options are right answers to other
 events, and for feelings often the other person's feeling. They are chosen so
 that the right option is equally often the shortest, the middle and the longest.
 
+A guess by the wording of the options alone, without the context, should be worth
+little too: wrong feelings are drawn as often as they are right elsewhere. In
+training they are drawn evenly, which gets learning started (`generator.py`).
+
 | fact | value |
 |---|---|
 | questions | {count} |

@@ -22,6 +22,12 @@ from events import (
 
 LETTERS = "ABC"
 FEELING_KINDS = ("feel_actor", "feel_other")
+# Where wrong feelings are drawn from.  For the questions: the feelings of all
+# events, so that one that is often right is offered wrongly as often, and the
+# wording of an option alone tells little.  For training: each group alike.  The
+# hint that leaves gets learning started; the questions do not reward it.
+QUESTION_FEELINGS = [getattr(event, kind) for event in EVENTS for kind in FEELING_KINDS]
+TRAINING_FEELINGS = list(FEELINGS)
 HELD_OUT_PERCENT = 20
 # How often the other person's feeling is a distractor.  It is the hard part:
 # the reader has to know who did what to whom.
@@ -70,14 +76,17 @@ def near(name, neighbourhoods):
     return found
 
 
-def feeling_answers(event, kind, generator):
+def feeling_answers(event, kind, pool, generator):
     """A right feeling, and one wrong feeling of each of two other groups."""
     group = getattr(event, kind)
     other_kind = FEELING_KINDS[1 - FEELING_KINDS.index(kind)]
     other_group = getattr(event, other_kind)
     excluded = near(group, NEAR_FEELINGS)
-    candidates = [name for name in FEELINGS if name not in excluded]
-    wrong_groups = generator.sample(candidates, 2)
+    candidates = [name for name in pool if name not in excluded]
+    while True:
+        wrong_groups = generator.sample(candidates, 2)
+        if wrong_groups[0] != wrong_groups[1]:
+            break
     wanted = generator.random() < OTHER_PERSON_SHARE
     if wanted and other_group in candidates and other_group not in wrong_groups:
         wrong_groups[0] = other_group
@@ -105,15 +114,18 @@ def length_rank(answers):
     return sorted(len(text) for text in answers).index(len(answers[0]))
 
 
-def matched_answers(event, kind, names, rank, generator):
+def matched_answers(event, kind, names, rank, pool, generator):
     """Answers (right one first) whose right one has the wanted length rank.
 
     The length of an option must not tell whether it is right.  None when the
     right answer drawn allows no such choice.
     """
-    make = feeling_answers if kind in FEELING_KINDS else event_answers
     for _ in range(MAXIMUM_TRIES):
-        answers = [text.format(**names) for text in make(event, kind, generator)]
+        if kind in FEELING_KINDS:
+            answers = feeling_answers(event, kind, pool, generator)
+        else:
+            answers = event_answers(event, kind, generator)
+        answers = [text.format(**names) for text in answers]
         lengths = {len(text) for text in answers}
         if len(lengths) == 3 and length_rank(answers) == rank:
             return answers
@@ -135,9 +147,10 @@ def draw_combination(generator, held_out):
 
 def make_row(generator, held_out, rank, right):
     """One question with the wanted length rank and right letter."""
+    pool = QUESTION_FEELINGS if held_out else TRAINING_FEELINGS
     while True:
         event, filler, kind, names = draw_combination(generator, held_out)
-        answers = matched_answers(event, kind, names, rank, generator)
+        answers = matched_answers(event, kind, names, rank, pool, generator)
         if answers is None:
             continue
         frame = generator.choice(OPENINGS) + event.context

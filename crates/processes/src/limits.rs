@@ -4,6 +4,9 @@
 /// Characters of a title or a name that a person reads.
 pub const TITLE_CHARS_MAX: usize = 64;
 
+/// Characters of a reason that another process or the node gives and a person reads.
+pub const SENTENCE_CHARS_MAX: usize = 300;
+
 /// Characters of a value from outside that an error message repeats.
 pub const QUOTED_CHARS_MAX: usize = 80;
 

@@ -1,6 +1,6 @@
-//! Text that was written by somebody else and is shown to people: names and titles.
+//! Text that was written by somebody else and is shown to people: names, titles and reasons.
 
-use crate::limits::TITLE_CHARS_MAX;
+use crate::limits::{SENTENCE_CHARS_MAX, TITLE_CHARS_MAX};
 
 /// The text without what a reader cannot see and what turns the reading direction of a line around (U+202E and its kin,
 /// with which one name is made to look like another), white space at both ends left out.
@@ -9,13 +9,22 @@ pub(crate) fn visible(text: &str) -> String {
     kept.filter(|character| !is_invisible(*character)).collect::<String>().trim().to_owned()
 }
 
-/// The same, cut after [`TITLE_CHARS_MAX`] characters.
+/// The same, cut to [`TITLE_CHARS_MAX`] characters.
 pub(crate) fn title(text: &str) -> String {
+    cut(text, TITLE_CHARS_MAX)
+}
+
+/// The same, cut to [`SENTENCE_CHARS_MAX`] characters.
+pub(crate) fn sentence(text: &str) -> String {
+    cut(text, SENTENCE_CHARS_MAX)
+}
+
+fn cut(text: &str, most: usize) -> String {
     let visible = visible(text);
-    if visible.chars().nth(TITLE_CHARS_MAX).is_none() {
+    if visible.chars().nth(most).is_none() {
         return visible;
     }
-    visible.chars().take(TITLE_CHARS_MAX - 1).chain(['…']).collect()
+    visible.chars().take(most - 1).chain(['…']).collect()
 }
 
 fn is_invisible(character: char) -> bool {

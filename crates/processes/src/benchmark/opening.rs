@@ -48,7 +48,7 @@ pub(super) fn dataset_frozen(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
 /// The dataset says that it cannot be used.
 pub(super) fn dataset_error(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
     let Some(pool) = awaiting(turn, "Dataset-Error")? else { return Ok(()) };
-    let error = readable::title(turn.message.tag("Error").unwrap_or("it gave no reason"));
+    let error = readable::sentence(turn.message.tag("Error").unwrap_or("it gave no reason"));
     settlement::refund(turn, &pool, &format!("the dataset refused: {error}"))
 }
 
