@@ -5,12 +5,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ao::{Assignment, DataItem, Effects, Id, Message, MessageKind, Tags};
+use ao::{Assignment, DataItem, Effects, Id, Message, MessageKind, Tags, Wallet};
+use processes::Module;
+use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
 
+use crate::admission::{self, Request};
 use crate::clock::Clock;
-use crate::error::{ReadError, SubmitError};
+use crate::cron::Cron;
+use crate::error::{LogError, ReadError, SubmitError};
 use crate::gateway::Gateway;
+use crate::log::{self, Append, Body, Log, Logged, Receipt, Stream};
 use crate::metrics::Metrics;
+use crate::runtime::{Entry, Information, Runtime, find_module};
+use crate::{authority, inbox, limits};
 
 /// What became of an item that was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,39 +104,318 @@ pub(crate) struct ProcessSummary {
     pub stopped: Option<String>,
 }
 
+/// The parts of a running node that its face needs.
+pub(crate) struct Parts {
+    /// The truth.
+    pub log: Arc<dyn Log>,
+    /// The processes.
+    pub runtime: Arc<Runtime>,
+    /// Uploaded data.
+    pub gateway: Arc<Gateway>,
+    /// What time it is.
+    pub clock: Arc<Clock>,
+    /// Who writes ticks; told of warps.
+    pub cron: Arc<Cron>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// The key of the node: its address, and the signature on assignments.
+    pub key: Wallet,
+    /// Who may warp the clock, if anyone may.
+    pub operator: Option<Id>,
+    /// The processes of the genesis.
+    pub genesis: BTreeMap<String, Id>,
+    /// Modules beyond those of the `processes` crate.
+    pub modules: Vec<&'static dyn Module>,
+    /// Changes with every commit of the log.
+    pub commits: watch::Receiver<u64>,
+    /// Signatures verified at one time.
+    pub verifications_max: usize,
+}
+
 /// The node behind its HTTP face; shared as `Arc<Core>`.
-pub(crate) struct Core {}
+pub(crate) struct Core {
+    parts: Parts,
+    verifications: Semaphore,
+}
 
 impl Core {
+    /// The face of these parts.
+    pub(crate) fn new(parts: Parts) -> Self {
+        let verifications = Semaphore::new(parts.verifications_max.max(1));
+        Self { parts, verifications }
+    }
+
     /// Verifies an item (on a thread for blocking work), decides who speaks, appends it and returns when it is durable.
     /// A process item spawns its process. The same item again has the slot it had.
-    pub(crate) async fn submit(&self, item: DataItem) -> Result<Submitted, SubmitError> { unimplemented!() }
+    pub(crate) async fn submit(&self, item: DataItem) -> Result<Submitted, SubmitError> {
+        let outcome = self.take(item).await;
+        match &outcome {
+            Ok(submitted) => self.parts.metrics.item_accepted(submitted.fresh),
+            Err(error) => self.parts.metrics.item_refused(error.code()),
+        }
+        outcome
+    }
+
+    async fn take(&self, item: DataItem) -> Result<Submitted, SubmitError> {
+        let request = admission::request(&item)?;
+        let append = match request {
+            Request::Message(target) if target == self.address() => return self.command(item).await,
+            Request::Message(target) => {
+                let entry = self.parts.runtime.entry(&target).ok_or(SubmitError::UnknownProcess(target))?;
+                self.refuse_backlog(&entry)?;
+                let item = self.verified(item).await?;
+                let information = self.information(&entry)?;
+                let trusted = |signer: &Id| *signer == self.address() || authority::is_listed(information.tags(), signer);
+                let from = authority::speaker(&item, trusted);
+                append(Stream::process(target), MessageKind::Item, from, &item)
+            }
+            Request::Spawn(module) => {
+                if find_module(&module, &self.parts.modules).is_none() {
+                    return Err(self.unknown_module(&module));
+                }
+                let item = self.verified(item).await?;
+                let from = authority::speaker(&item, |signer| *signer == self.address());
+                append(Stream::process(item.id()), MessageKind::Spawn, from, &item)
+            }
+        };
+        let (id, process) = (append.identity, append.stream.id);
+        let is_spawn = append.kind == MessageKind::Spawn;
+        let receipt = self.append(append).await?;
+        Ok(Submitted { id, process: is_spawn.then_some(process), slot: receipt.slot, fresh: receipt.fresh })
+    }
+
+    /// An item whose signature holds. Verification is arithmetic, so as many run at one time as there are cores.
+    async fn verified(&self, item: DataItem) -> Result<DataItem, SubmitError> {
+        let _permit = self.verifications.acquire().await.map_err(|_| SubmitError::Busy("it is stopping".to_owned()))?;
+        let verified = tokio::task::spawn_blocking(move || item.verify().map(|()| item)).await;
+        Ok(verified.map_err(|_| SubmitError::Busy("verifying failed".to_owned()))??)
+    }
+
+    async fn append(&self, append: Append) -> Result<Receipt, SubmitError> {
+        let pending = self.parts.log.try_append(vec![append])?;
+        let placed = pending.await.map_err(|_| LogError::Stopped("its writer has ended".to_owned()))??;
+        let receipt = placed.into_iter().next().ok_or_else(|| LogError::Stopped("it gave no answer".to_owned()))?;
+        Ok(receipt?)
+    }
+
+    /// A command of the operator to the node itself: to warp its clock.
+    async fn command(&self, item: DataItem) -> Result<Submitted, SubmitError> {
+        let item = self.verified(item).await?;
+        if item.tags().get("Action") != Some("Warp") {
+            let text = "the node itself takes only the action Warp; other messages are for its processes";
+            return Err(SubmitError::NotAllowed(text.to_owned()));
+        }
+        let Some(operator) = self.parts.operator else {
+            return Err(SubmitError::NotAllowed("only the clock of a development node (--dev) can be warped".to_owned()));
+        };
+        if item.address() != operator {
+            let text = format!("only the operator of this node, {operator}, may warp its clock");
+            return Err(SubmitError::NotAllowed(text));
+        }
+        let by_ms = admission::warp_ms(&item)?;
+        let append = append(Stream::clock(self.address()), MessageKind::Item, operator, &item);
+        let receipt = self.append(append).await?;
+        if receipt.fresh {
+            self.parts.clock.warp(by_ms);
+            self.parts.cron.wake();
+        }
+        Ok(Submitted { id: item.id(), process: None, slot: receipt.slot, fresh: receipt.fresh })
+    }
+
+    fn refuse_backlog(&self, entry: &Entry) -> Result<(), SubmitError> {
+        let view = entry.view();
+        if let Some(reason) = view.stopped {
+            return Err(SubmitError::Busy(format!("the process stopped: {reason}")));
+        }
+        let behind = view.head.saturating_sub(view.progress.applied.unwrap_or(0));
+        if behind > limits::PROCESS_BACKLOG_MAX {
+            return Err(SubmitError::Busy(format!("the process has {behind} messages to handle")));
+        }
+        Ok(())
+    }
+
+    fn unknown_module(&self, module: &str) -> SubmitError {
+        let known: Vec<&str> = processes::MODULES.iter().chain(&self.parts.modules).map(|module| module.name()).collect();
+        SubmitError::UnknownModule { module: admission::quoted(module), known: known.join(", ") }
+    }
+
+    fn information(&self, entry: &Entry) -> Result<Arc<Information>, SubmitError> {
+        self.parts.runtime.information(entry).map_err(|error| SubmitError::Busy(error.to_string()))
+    }
+
     /// The result of a message, waiting until it is applied.
-    pub(crate) async fn result(&self, process: &Id, message: &Id, wait: Duration) -> Result<StoredResult, ReadError> { unimplemented!() }
+    pub(crate) async fn result(&self, process: &Id, message: &Id, wait: Duration) -> Result<StoredResult, ReadError> {
+        let entry = self.entry(process)?;
+        let unknown = ReadError::UnknownMessage { process: *process, message: *message };
+        let slot = self.slot_of(process, message)?.ok_or(unknown)?;
+        let end = Instant::now() + wait;
+        let mut progress = self.parts.runtime.progress();
+        loop {
+            progress.mark_unchanged();
+            let view = entry.view();
+            if view.progress.applied.is_some_and(|applied| applied >= slot) {
+                break;
+            }
+            if let Some(reason) = view.stopped {
+                return Err(ReadError::Stopped { process: *process, reason });
+            }
+            if tokio::time::timeout_at(end, progress.changed()).await.is_err() {
+                let applied = view.progress.applied.unwrap_or(0);
+                return Err(ReadError::NotYet { process: *process, applied, wanted: slot });
+            }
+        }
+        let read = self.parts.runtime.results(process)?.result(slot);
+        let failed = |reason: String| ReadError::Store { process: *process, reason };
+        read.map_err(|error| failed(error.to_string()))?.ok_or_else(|| failed(format!("slot {slot} has no result")))
+    }
+
     /// The results of a process, by slot. Blocking: short reads of a local file.
-    pub(crate) fn results(&self, process: &Id, range: ResultRange) -> Result<Vec<StoredResult>, ReadError> { unimplemented!() }
+    pub(crate) fn results(&self, process: &Id, range: ResultRange) -> Result<Vec<StoredResult>, ReadError> {
+        let entry = self.entry(process)?;
+        if entry.view().progress.applied.is_none() {
+            return Ok(Vec::new());
+        }
+        let range = ResultRange { limit: range.limit.clamp(1, limits::PAGE_MAX), ..range };
+        let read = self.parts.runtime.results(process)?.results(&range);
+        read.map_err(|error| ReadError::Store { process: *process, reason: error.to_string() })
+    }
+
     /// What a process would answer to a message now; nothing is changed. Slot and, where 0, time and height are set here.
-    pub(crate) async fn dry_run(&self, process: &Id, message: Message) -> Result<Result<Effects, String>, ReadError> { unimplemented!() }
+    pub(crate) async fn dry_run(&self, process: &Id, message: Message) -> Result<Result<Effects, String>, ReadError> {
+        let entry = self.entry(process)?;
+        let view = entry.view();
+        let Some(applied) = view.progress.applied else {
+            return Err(ReadError::NotYet { process: *process, applied: 0, wanted: 0 });
+        };
+        let now_ms = self.parts.clock.now_ms();
+        let set = |value: u64, otherwise: u64| if value == 0 { otherwise } else { value };
+        let message = Message {
+            kind: MessageKind::Item,
+            slot: applied + 1,
+            timestamp_ms: set(message.timestamp_ms, now_ms),
+            block_height: set(message.block_height, Clock::block_height_at(now_ms)),
+            read_only: true,
+            ..message
+        };
+        let runtime = Arc::clone(&self.parts.runtime);
+        let outcome = tokio::task::spawn_blocking(move || runtime.dry_run(&entry, &message)).await;
+        outcome.map_err(|_| ReadError::Store { process: *process, reason: "the dry-run failed".to_owned() })?
+    }
+
     /// The schedule of a process from a slot on.
-    pub(crate) fn records(&self, process: &Id, from_slot: u64, limit: usize) -> Result<Vec<Record>, ReadError> { unimplemented!() }
+    pub(crate) fn records(&self, process: &Id, from_slot: u64, limit: usize) -> Result<Vec<Record>, ReadError> {
+        self.entry(process)?;
+        let records = self.parts.log.read(&Stream::process(*process), from_slot, limit.clamp(1, limits::PAGE_MAX))?;
+        records.iter().map(|logged| self.record(logged)).collect()
+    }
+
+    fn record(&self, logged: &Logged) -> Result<Record, ReadError> {
+        let damaged = |reason: String| LogError::Damaged { position: logged.position, reason };
+        let body = Body::decode(&logged.body).map_err(damaged)?;
+        let item = match &body {
+            Body::Item { item, .. } => Some(item.clone()),
+            Body::Pushed(_) | Body::Tick(_) => None,
+        };
+        Ok(Record {
+            assignment: log::assignment(logged),
+            assignment_item: log::assignment_item(logged, &self.parts.key).map_err(|error| damaged(error.to_string()))?,
+            message: body.into_message(logged).map_err(damaged)?,
+            item,
+        })
+    }
+
     /// The slot of a message in the log of a process.
-    pub(crate) fn slot_of(&self, process: &Id, message: &Id) -> Result<Option<u64>, ReadError> { unimplemented!() }
+    pub(crate) fn slot_of(&self, process: &Id, message: &Id) -> Result<Option<u64>, ReadError> {
+        Ok(self.parts.log.slot_of(&Stream::process(*process), message)?)
+    }
+
     /// The messages that lie at an address from a slot on, waiting for the first if there is none.
-    pub(crate) async fn inbox(&self, address: &Id, from: u64, limit: usize, wait: Duration) -> Result<InboxPage, ReadError> { unimplemented!() }
+    pub(crate) async fn inbox(&self, address: &Id, from: u64, limit: usize, wait: Duration) -> Result<InboxPage, ReadError> {
+        let (log, commits) = (Arc::clone(&self.parts.log), self.parts.commits.clone());
+        inbox::read_or_wait(log, *address, from, limit, wait, commits).await
+    }
+
     /// All processes of this node.
-    pub(crate) fn processes(&self) -> Result<Vec<ProcessSummary>, ReadError> { unimplemented!() }
+    pub(crate) fn processes(&self) -> Result<Vec<ProcessSummary>, ReadError> {
+        self.parts.runtime.entries().iter().map(|entry| self.summary(entry)).collect()
+    }
+
     /// One process.
-    pub(crate) fn process(&self, process: &Id) -> Result<ProcessSummary, ReadError> { unimplemented!() }
+    pub(crate) fn process(&self, process: &Id) -> Result<ProcessSummary, ReadError> {
+        self.summary(&*self.entry(process)?)
+    }
+
+    fn summary(&self, entry: &Entry) -> Result<ProcessSummary, ReadError> {
+        let information = self.parts.runtime.information(entry)?;
+        let (id, view) = (entry.process(), entry.view());
+        let named = self.parts.genesis.iter().find(|(_, process)| **process == id).map(|(name, _)| name.clone());
+        Ok(ProcessSummary {
+            id,
+            name: named.or_else(|| information.tags().get("Name").map(ToOwned::to_owned)),
+            module: information.module().to_owned(),
+            owner: information.owner(),
+            tags: information.tags().clone(),
+            head: view.head,
+            applied: view.progress.applied,
+            stopped: view.stopped,
+        })
+    }
+
+    fn entry(&self, process: &Id) -> Result<Arc<Entry>, ReadError> {
+        self.parts.runtime.entry(process).ok_or(ReadError::UnknownProcess(*process))
+    }
+
     /// The processes of the genesis by name.
-    pub(crate) fn genesis(&self) -> &BTreeMap<String, Id> { unimplemented!() }
+    pub(crate) fn genesis(&self) -> &BTreeMap<String, Id> {
+        &self.parts.genesis
+    }
+
     /// Uploaded data.
-    pub(crate) fn gateway(&self) -> &Arc<Gateway> { unimplemented!() }
+    pub(crate) fn gateway(&self) -> &Arc<Gateway> {
+        &self.parts.gateway
+    }
+
     /// The clock of the node.
-    pub(crate) fn clock(&self) -> &Clock { unimplemented!() }
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.parts.clock
+    }
+
     /// The address of the node.
-    pub(crate) fn address(&self) -> Id { unimplemented!() }
-    /// What the node counts.
-    pub(crate) fn metrics(&self) -> &Metrics { unimplemented!() }
+    pub(crate) fn address(&self) -> Id {
+        self.parts.key.address()
+    }
+
+    /// What the node counts, as of now.
+    pub(crate) fn metrics(&self) -> &Metrics {
+        let metrics = &self.parts.metrics;
+        let (mut apply, mut outbox) = (0, 0);
+        for entry in self.parts.runtime.entries() {
+            let view = entry.view();
+            let applied = view.progress.applied.map_or(0, |slot| slot + 1);
+            apply += (view.head + 1).saturating_sub(applied);
+            outbox += applied.saturating_sub(view.progress.delivered.map_or(0, |slot| slot + 1));
+        }
+        metrics.apply_backlog.set(apply as i64);
+        metrics.outbox_backlog.set(outbox as i64);
+        metrics.log_queue.set(self.parts.log.pending() as i64);
+        metrics
+    }
+
     /// Whether the node can do its work, else why not.
-    pub(crate) fn health(&self) -> Result<(), String> { unimplemented!() }
+    pub(crate) fn health(&self) -> Result<(), String> {
+        if let Some(reason) = self.parts.log.stopped() {
+            return Err(format!("the log accepts nothing more: {reason}"));
+        }
+        let stopped = self.parts.runtime.entries().into_iter().find_map(|entry| {
+            let reason = entry.view().stopped?;
+            Some(format!("the process {} stopped: {reason}", entry.process()))
+        });
+        stopped.map_or(Ok(()), Err)
+    }
+}
+
+/// An item on its way into a stream.
+fn append(stream: Stream, kind: MessageKind, from: Id, item: &DataItem) -> Append {
+    let body = Body::Item { from, pushed_for: item.id(), item: item.to_bytes() };
+    Append { stream, identity: item.id(), kind, body: body.encode() }
 }

@@ -63,3 +63,6 @@ pub const OPEN_PROCESSES_MAX: usize = 512;
 
 /// Milliseconds of a block: Arweave's target time, from which a node without a network counts its block height.
 pub const BLOCK_MS: u64 = 120_000;
+
+/// The shortest period of a clock, milliseconds: many processes with quick clocks must not fill the log.
+pub const CRON_PERIOD_MS_MIN: u64 = 10_000;

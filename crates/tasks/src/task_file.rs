@@ -76,7 +76,7 @@ pub enum Choices {
 }
 
 /// How a text is generated: greedily, until one of the stop texts or so many tokens.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Generation {
     /// Texts at which it stops.

@@ -16,7 +16,7 @@ metadata:
   version: 1.0
 "#;
 
-const GENERATE: &str = r#"
+const GENERATE: &str = r#####"
 task: sums
 output_type: generate_until
 description: "Add.\n"
@@ -33,7 +33,7 @@ filter_list:
       - {function: "regex", group_select: -1, regex_pattern: "(-?[$0-9.,]{2,})|(-?[0-9]+)"}
       - {function: "take_first"}
 metric_list: [{metric: exact_match, ignore_case: true, ignore_punctuation: true}]
-"#;
+"#####;
 
 fn question(row: &str) -> Question {
     Question::from_json(row).unwrap()

@@ -28,9 +28,6 @@ pub(crate) enum GatewayError {
     /// The connection failed.
     #[error("the upload broke off ({0}); send it again, nothing was kept")]
     Broken(String),
-    /// The sender sends less than the slowest rate that is waited for.
-    #[error("the upload stood still for {0} s and was given up; send it again, nothing was kept")]
-    Stalled(u64),
     /// Larger than the node takes.
     #[error("the upload has {bytes} bytes and this node takes {bytes_max}; its operator can raise upload_bytes_max")]
     TooLarge {
@@ -81,7 +78,6 @@ impl GatewayError {
             Self::Signature(_) => "bad-signature",
             Self::Truncated { .. } | Self::Broken(_) => "truncated",
             Self::Longer { .. } => "bad-length",
-            Self::Stalled(_) => "too-slow",
             Self::TooLarge { .. } => "upload-too-large",
             Self::Full { .. } => "gateway-full",
             Self::DiskFull => "disk-full",

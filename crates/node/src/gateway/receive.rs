@@ -3,7 +3,6 @@
 
 use std::io::Write as _;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ao::item::{ItemHeader, StreamVerifier};
 use futures_util::{Stream, StreamExt as _};
@@ -15,12 +14,6 @@ use super::{Gateway, GatewayError, RECEIVING_PREFIX, Stored};
 
 /// Pieces that wait between the network and the disk. A slow disk slows the sender down instead of filling memory.
 pub(super) const PIECES_WAITING_MAX: usize = 4;
-
-/// How long an upload may stand still.
-const STANDSTILL: Duration = Duration::from_secs(30);
-
-/// Bytes that have to be there before a header that is not whole is given up: the longest legal header and a little.
-const HEADER_BYTES_MAX: usize = ao::limits::TAGS_BYTES_MAX + 4096;
 
 /// An upload that was taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,22 +41,15 @@ impl Gateway {
         let gateway = Arc::clone(self);
         let writer = tokio::task::spawn_blocking(move || gateway.write(receiver, stated, received_ms));
         let mut broken = None;
-        loop {
-            let piece = match tokio::time::timeout(STANDSTILL, pieces.next()).await {
-                Ok(Some(Ok(piece))) => piece,
-                Ok(None) => break,
-                Ok(Some(Err(error))) => {
+        while let Some(piece) = pieces.next().await {
+            match piece {
+                // A writer that is gone has the item already, or a reason to refuse it.
+                Ok(piece) if sender.send(piece).await.is_err() => break,
+                Ok(_) => {}
+                Err(error) => {
                     broken = Some(GatewayError::Broken(error.to_string()));
                     break;
                 }
-                Err(_) => {
-                    broken = Some(GatewayError::Stalled(STANDSTILL.as_secs()));
-                    break;
-                }
-            };
-            if sender.send(piece).await.is_err() {
-                // The writer is done: it has the item already, or it has a reason to refuse it.
-                break;
             }
         }
         drop(sender);
@@ -156,7 +142,7 @@ fn read_header<P: AsRef<[u8]>>(
         if let Some(header) = ItemHeader::parse(&begin)? {
             return Ok((header, begin));
         }
-        if begin.len() > HEADER_BYTES_MAX {
+        if begin.len() > ao::limits::HEADER_BYTES_MAX {
             return Err(GatewayError::Truncated { received: begin.len() as u64, stated });
         }
     }

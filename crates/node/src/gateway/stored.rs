@@ -9,9 +9,6 @@ use ao::{Id, Tags};
 
 use super::GatewayError;
 
-/// The longest header an item can have: signature, owner and all tags at their limits, with room for the lengths.
-const HEADER_BYTES_MAX: u64 = ao::limits::TAGS_BYTES_MAX as u64 + 4096;
-
 /// An item that the gateway has: where its data lies, and what the index knows of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stored {
@@ -46,7 +43,7 @@ impl Stored {
     pub(crate) fn header(&self) -> Result<ItemHeader, GatewayError> {
         let mut prefix = Vec::new();
         self.open()?
-            .take(self.data_offset.min(HEADER_BYTES_MAX))
+            .take(self.data_offset.min(ao::limits::HEADER_BYTES_MAX as u64))
             .read_to_end(&mut prefix)
             .map_err(|source| GatewayError::disk("reading an upload", source))?;
         let cut = GatewayError::Truncated { received: prefix.len() as u64, stated: self.data_offset };

@@ -1,18 +1,88 @@
-//! The HTTP face of the node.
+//! The HTTP face of the node: one port for AO's units, the gateway, inboxes, operations and pages. Wire formats and the
+//! mapping of errors live here and nowhere else.
+
+mod body;
+mod compute_unit;
+pub(crate) mod error;
+pub(crate) mod extract;
+mod gateway;
+mod inbox;
+mod limits;
+mod message_unit;
+mod operations;
+mod scheduler_unit;
+pub(crate) mod state;
+mod wire;
 
 use std::future::Future;
 use std::sync::Arc;
 
+use axum::Router;
+use axum::http::{HeaderName, HeaderValue, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tower_http::cors::CorsLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::trace::TraceLayer;
 
+use self::error::{HttpError, quoted};
+use self::state::Shared;
 use crate::core::Core;
+use crate::pages;
 
-/// Answers requests until `shutdown` is done, then lets those in progress finish.
+/// What a page may load: only what the node itself serves.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/// Answers requests until `shutdown` is done, then lets those in progress finish. `stopping` ends those that wait.
 pub(crate) async fn serve(
-    _listener: TcpListener,
-    _core: Arc<Core>,
+    listener: TcpListener,
+    core: Arc<Core>,
+    stopping: watch::Receiver<bool>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    shutdown.await;
-    Ok(())
+    axum::serve(listener, router(Shared::new(core, stopping))).with_graceful_shutdown(shutdown).await
+}
+
+fn router(shared: Shared) -> Router {
+    Router::new()
+        .route("/", get(operations::home).post(message_unit::post))
+        .route("/monitor/{process}", post(message_unit::monitor).delete(message_unit::monitor))
+        .route("/result/{message}", get(compute_unit::result))
+        .route("/results/{process}", get(compute_unit::results))
+        .route("/dry-run", post(compute_unit::dry_run))
+        .route("/timestamp", get(scheduler_unit::timestamp))
+        .route("/processes/{process}", get(scheduler_unit::process))
+        .route("/tx", post(gateway::upload))
+        .route("/tx/{id}", get(gateway::header))
+        .route("/raw/{id}", get(gateway::data))
+        .route("/models", get(gateway::models))
+        .route("/inbox/{address}", get(inbox::inbox))
+        .route("/healthz", get(operations::health))
+        .route("/metrics", get(operations::metrics))
+        .route("/processes", get(operations::processes))
+        .route("/genesis", get(operations::genesis))
+        .route("/~meta@1.0/info/address", get(operations::address))
+        .route("/pool/{pool}", get(pages::pool))
+        .route("/style.css", get(pages::style))
+        .route("/{id}", get(gateway::data))
+        .route("/{id}/latest", get(scheduler_unit::latest))
+        .fallback(nothing_here)
+        .layer(header("content-security-policy", CONTENT_SECURITY_POLICY))
+        .layer(header("x-content-type-options", "nosniff"))
+        .layer(header("referrer-policy", "no-referrer"))
+        // Everything here is public or signed, and there are no cookies: any page may ask.
+        .layer(CorsLayer::permissive())
+        .layer(TraceLayer::new_for_http())
+        .with_state(shared)
+}
+
+fn header(name: &'static str, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::if_not_present(HeaderName::from_static(name), HeaderValue::from_static(value))
+}
+
+async fn nothing_here(uri: Uri) -> Response {
+    let text = format!("there is nothing at '{}' on this node", quoted(uri.path()));
+    HttpError::new(StatusCode::NOT_FOUND, "not-found", text).into_response()
 }

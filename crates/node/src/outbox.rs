@@ -1,0 +1,132 @@
+//! Delivery: what a process sends becomes an append to the log of its receiver. The identity of a message follows from its
+//! sender's slot alone, so delivering again after a crash changes nothing.
+
+use std::sync::Arc;
+
+use ao::{Id, Message, MessageKind, Outgoing, Tags, hash_parts};
+use processes::Module;
+
+use crate::error::LogError;
+use crate::log::{Append, Body, Log, Pushed, Stream};
+use crate::runtime::{Sending, find_module};
+
+/// The tag by which a sender asks to be told if its receiver is no process.
+const NOTIFY: &str = "Notify-Undeliverable";
+
+/// Delivers what processes send.
+#[derive(Clone)]
+pub(crate) struct Outbox {
+    log: Arc<dyn Log>,
+    node: Id,
+    modules: Vec<&'static dyn Module>,
+}
+
+/// A message on its way, and what its chain was so far.
+struct Letter<'a> {
+    sender: &'a Id,
+    sending: &'a Sending,
+    index: u32,
+}
+
+impl Outbox {
+    /// Delivers into this log, for the node with this address.
+    pub(crate) fn new(log: Arc<dyn Log>, node: Id, modules: Vec<&'static dyn Module>) -> Self {
+        Self { log, node, modules }
+    }
+
+    /// Delivers everything that a process sent in these slots, and returns when it is durable; how many messages it was.
+    pub(crate) fn deliver(&self, sender: &Id, sendings: &[Sending]) -> Result<usize, LogError> {
+        let mut appends = Vec::new();
+        for sending in sendings {
+            let mut index = 0;
+            for message in &sending.effects.messages {
+                self.address(&Letter { sender, sending, index }, message, &mut appends)?;
+                index += 1;
+            }
+            for spawn in &sending.effects.spawns {
+                let letter = Letter { sender, sending, index };
+                self.spawn(&letter, spawn.tags.clone(), spawn.data.clone(), &mut appends);
+                index += 1;
+            }
+        }
+        let count = appends.len();
+        if count > 0 {
+            let answer = self.log.append(appends)?.blocking_recv();
+            let placed = answer.map_err(|_| LogError::Stopped("its writer has ended".to_owned()))??;
+            for refused in placed.into_iter().filter_map(Result::err) {
+                tracing::warn!(%sender, %refused, "a message could not be delivered");
+            }
+        }
+        Ok(count)
+    }
+
+    /// Finds the stream of a message: the log of a process, or the inbox of an address.
+    fn address(&self, letter: &Letter<'_>, message: &Outgoing, appends: &mut Vec<Append>) -> Result<(), LogError> {
+        let identity = letter.identity();
+        let body = letter.body(letter.sender, message.tags.clone(), message.data.clone());
+        let process = Stream::process(message.target);
+        let inbox = Stream::inbox(message.target);
+        let is_process = message.target != self.node && self.log.head(&process)?.is_some();
+        // A crash may lie between an earlier delivery to the inbox and the birth of a process at that address.
+        let stream = if is_process && self.log.slot_of(&inbox, &identity)?.is_none() { process } else { inbox };
+        appends.push(Append { stream, identity, kind: MessageKind::Pushed, body });
+        let wants_notice = message.tags.get(NOTIFY).is_some_and(|value| value.eq_ignore_ascii_case("true"));
+        if stream == inbox && wants_notice && message.target != self.node {
+            appends.push(self.undeliverable(letter, message));
+        }
+        Ok(())
+    }
+
+    /// Tells a sender that its receiver is no process of this node.
+    fn undeliverable(&self, letter: &Letter<'_>, message: &Outgoing) -> Append {
+        let identity = hash_parts(&[b"aobench undeliverable", letter.identity().as_bytes()]);
+        let mut tags = Tags::new()
+            .with("Action", "Undeliverable")
+            .with("Target", message.target.to_string())
+            .with("Original-Action", message.action());
+        if let Some(reference) = message.tags.get("Reference") {
+            tags.push("Reference", reference);
+        }
+        let body = letter.body(&self.node, tags, Vec::new());
+        Append { stream: Stream::process(*letter.sender), identity, kind: MessageKind::Pushed, body }
+    }
+
+    /// Starts a process for its parent, and tells the parent its id.
+    fn spawn(&self, letter: &Letter<'_>, tags: Tags, data: Vec<u8>, appends: &mut Vec<Append>) {
+        let child = letter.identity();
+        let module = tags.get("Module").unwrap_or_default();
+        let mut notice = Tags::new();
+        if let Some(reference) = tags.get("Reference") {
+            notice.push("Reference", reference);
+        }
+        if find_module(module, &self.modules).is_some() {
+            notice = notice.with("Action", "Spawned").with("Process", child.to_string());
+            let body = letter.body(letter.sender, tags, data);
+            appends.push(Append { stream: Stream::process(child), identity: child, kind: MessageKind::Spawn, body });
+        } else {
+            notice = notice.with("Action", "Spawn-Error").with("Error", format!("there is no module '{module:.64}' on this node"));
+        }
+        let identity = hash_parts(&[b"aobench spawned", child.as_bytes()]);
+        let body = letter.body(&self.node, notice, Vec::new());
+        appends.push(Append { stream: Stream::process(*letter.sender), identity, kind: MessageKind::Pushed, body });
+    }
+}
+
+impl Letter<'_> {
+    fn identity(&self) -> Id {
+        Message::pushed_id(self.sender, self.sending.slot, self.index)
+    }
+
+    fn body(&self, from: &Id, tags: Tags, data: Vec<u8>) -> Vec<u8> {
+        Body::Pushed(Pushed {
+            from: *from,
+            slot: self.sending.slot,
+            index: self.index,
+            pushed_for: self.sending.pushed_for,
+            hops: self.sending.hops.saturating_add(1),
+            tags,
+            data,
+        })
+        .encode()
+    }
+}

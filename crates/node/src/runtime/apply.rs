@@ -1,0 +1,144 @@
+//! Handling messages: a batch in one transaction, each message in a savepoint of its own. A fault undoes its message and
+//! becomes its result; a failure of the machine undoes the batch and stops the process.
+
+use ao::{Effects, Message, MessageKind};
+use processes::{Env, Module};
+
+use super::process_file::{ProcessFile, kind_text};
+use crate::limits;
+use crate::log::{Body, Logged};
+
+/// What is fixed about a process from its spawn on.
+pub(crate) struct Identity {
+    /// What it runs.
+    pub module: &'static dyn Module,
+    /// What it knows about itself.
+    pub env: Env,
+    /// When it was spawned, milliseconds since 1970.
+    pub spawned_ms: u64,
+}
+
+/// What came of a batch.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Applied {
+    /// Messages that were handled.
+    pub messages: usize,
+    /// How many of them ended in a fault.
+    pub faults: usize,
+}
+
+/// Handles records in order and commits. An error leaves the file as it was.
+pub(crate) fn apply(file: &ProcessFile, identity: &Identity, records: Vec<Logged>) -> Result<Applied, String> {
+    let text = |error: rusqlite::Error| error.to_string();
+    file.connection().execute_batch("BEGIN IMMEDIATE").map_err(text)?;
+    let outcome = records.into_iter().try_fold(Applied::default(), |mut applied, record| {
+        applied.faults += usize::from(handle(file, identity, record)?);
+        applied.messages += 1;
+        Ok(applied)
+    });
+    let end = if outcome.is_ok() { "COMMIT" } else { "ROLLBACK" };
+    file.connection().execute_batch(end).map_err(text)?;
+    outcome
+}
+
+/// Handles one record; whether it ended in a fault.
+fn handle(file: &ProcessFile, identity: &Identity, record: Logged) -> Result<bool, String> {
+    let body = Body::decode(&record.body).map_err(|reason| format!("slot {} cannot be read: {reason}", record.slot))?;
+    let hops = body.hops();
+    let tick = match &body {
+        Body::Tick(tick) => Some(tick.clone()),
+        Body::Item { .. } | Body::Pushed(_) => None,
+    };
+    let message = body.into_message(&record).map_err(|reason| format!("slot {} cannot be read: {reason}", record.slot))?;
+    let outcome = attempt(file, identity, &message, hops)?;
+    if let Some(tick) = tick {
+        let sql = "INSERT INTO node_clocks (name, due_ms) VALUES (?1, ?2)
+                   ON CONFLICT (name) DO UPDATE SET due_ms = max(due_ms, ?2)";
+        let set = file.connection().prepare_cached(sql).and_then(|mut sql| sql.execute((&tick.name, tick.due_ms as i64)));
+        set.map_err(|error| error.to_string())?;
+        if tick.name == super::ALARM {
+            let sql = "UPDATE node_state SET wake_at_ms = NULL WHERE wake_at_ms <= ?";
+            let cleared = file.connection().prepare_cached(sql).and_then(|mut sql| sql.execute([tick.due_ms as i64]));
+            cleared.map_err(|error| error.to_string())?;
+        }
+    }
+    store(file, &message, hops, &outcome).map_err(|error| error.to_string())?;
+    Ok(outcome.is_err())
+}
+
+/// Runs the handler in a savepoint: the outer error is the machine's, the inner one the message's.
+fn attempt(file: &ProcessFile, identity: &Identity, message: &Message, hops: u8) -> Result<Result<Effects, String>, String> {
+    let run = |sql: &str| file.connection().execute_batch(sql).map_err(|error| error.to_string());
+    run("SAVEPOINT message")?;
+    let outcome = file.database.handle(|store| {
+        if message.kind == MessageKind::Spawn {
+            identity.module.spawn(store, message, &identity.env)
+        } else {
+            identity.module.handle(store, message, &identity.env)
+        }
+    });
+    let outcome = match outcome {
+        Err(fault) if fault.is_of_the_machine() => return Err(fault.to_string()),
+        Err(fault) => Err(fault.to_string()),
+        Ok(effects) => within_limits(effects, hops),
+    };
+    run(if outcome.is_ok() { "RELEASE message" } else { "ROLLBACK TO message; RELEASE message" })?;
+    Ok(outcome)
+}
+
+/// What a process would answer, with everything undone.
+pub(crate) fn dry_run(file: &ProcessFile, identity: &Identity, message: &Message) -> Result<Result<Effects, String>, String> {
+    let text = |error: rusqlite::Error| error.to_string();
+    file.connection().execute_batch("BEGIN").map_err(text)?;
+    let outcome = attempt(file, identity, message, 0);
+    file.connection().execute_batch("ROLLBACK").map_err(text)?;
+    outcome
+}
+
+/// Effects that are over a limit of the node are a fault.
+fn within_limits(effects: Effects, hops: u8) -> Result<Effects, String> {
+    let count = effects.messages.len() + effects.spawns.len();
+    let size = |tags: &ao::Tags, data: &[u8]| data.len() + tags.iter().map(|tag| tag.name.len() + tag.value.len()).sum::<usize>();
+    let bytes = effects.messages.iter().map(|message| size(&message.tags, &message.data)).sum::<usize>()
+        + effects.spawns.iter().map(|spawn| size(&spawn.tags, &spawn.data)).sum::<usize>();
+    if count > limits::OUTBOX_MESSAGES_MAX {
+        return Err(format!("the answer has {count} messages, and may have {}", limits::OUTBOX_MESSAGES_MAX));
+    }
+    if bytes > limits::OUTBOX_BYTES_MAX {
+        return Err(format!("the answer has {bytes} bytes, and may have {}", limits::OUTBOX_BYTES_MAX));
+    }
+    if count > 0 && hops >= limits::HOPS_MAX {
+        return Err(format!("the chain of messages is {hops} long, and may be {}", limits::HOPS_MAX));
+    }
+    Ok(effects)
+}
+
+/// Writes down what came of a message, and how far the process is now.
+fn store(file: &ProcessFile, message: &Message, hops: u8, outcome: &Result<Effects, String>) -> rusqlite::Result<()> {
+    let connection = file.connection();
+    let (effects, fault, sends) = match outcome {
+        Ok(effects) => {
+            let text = serde_json::to_string(effects).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+            (Some(text), None, effects.messages.len() + effects.spawns.len())
+        }
+        Err(fault) => (None, Some(fault), 0),
+    };
+    let sql = "INSERT INTO node_results (slot, message, timestamp_ms, kind, pushed_for, hops, fault, effects, sends)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    connection.prepare_cached(sql)?.execute((
+        message.slot as i64,
+        message.id.as_bytes(),
+        message.timestamp_ms as i64,
+        kind_text(message.kind),
+        message.pushed_for.as_bytes(),
+        hops,
+        fault,
+        effects,
+        sends as i64,
+    ))?;
+    connection.prepare_cached("UPDATE node_state SET applied = ?")?.execute([message.slot as i64])?;
+    if let Ok(Effects { wake_at_ms: Some(wake_at_ms), .. }) = outcome {
+        connection.prepare_cached("UPDATE node_state SET wake_at_ms = ?")?.execute([*wake_at_ms as i64])?;
+    }
+    Ok(())
+}

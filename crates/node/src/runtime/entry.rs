@@ -1,0 +1,157 @@
+//! A process as the runtime knows it: how far it is, what it runs, and its open file.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use ao::{Id, Tags};
+use processes::{Env, Module, module_by_id, module_by_name, module_id};
+
+use super::apply::Identity;
+use super::process_file::{ProcessFile, Progress};
+use crate::error::ReadError;
+use crate::log::{Body, Log, Stream};
+
+/// A process.
+pub(crate) struct Entry {
+    process: Id,
+    status: Mutex<Status>,
+    information: OnceLock<Arc<Information>>,
+    file: Mutex<Option<ProcessFile>>,
+}
+
+/// How far a process is.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct View {
+    /// The last slot of its log.
+    pub head: u64,
+    /// What it has made of it.
+    pub progress: Progress,
+    /// Why it stopped, if it did.
+    pub stopped: Option<String>,
+}
+
+#[derive(Debug, Default)]
+struct Status {
+    view: View,
+    /// Waiting for a thread, or on one.
+    claimed: bool,
+    /// Came further while it was claimed.
+    again: bool,
+}
+
+/// What is fixed about a process from its spawn on.
+pub(crate) struct Information {
+    /// For its handlers.
+    pub identity: Identity,
+}
+
+impl Information {
+    /// The name of its module.
+    pub(crate) fn module(&self) -> &'static str {
+        self.identity.module.name()
+    }
+
+    /// Its owner.
+    pub(crate) const fn owner(&self) -> Id {
+        self.identity.env.owner
+    }
+
+    /// Its tags.
+    pub(crate) const fn tags(&self) -> &Tags {
+        &self.identity.env.tags
+    }
+}
+
+impl Entry {
+    /// A process of which nothing but the id is known yet.
+    pub(crate) fn new(process: Id) -> Self {
+        Self { process, status: Mutex::default(), information: OnceLock::new(), file: Mutex::default() }
+    }
+
+    /// Its id.
+    pub(crate) const fn process(&self) -> Id {
+        self.process
+    }
+
+    fn status(&self) -> MutexGuard<'_, Status> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How far it is now.
+    pub(crate) fn view(&self) -> View {
+        self.status().view.clone()
+    }
+
+    /// Whether it has handled and delivered everything in its log.
+    pub(crate) fn is_idle(&self) -> bool {
+        let status = self.status();
+        let View { head, progress, stopped } = &status.view;
+        stopped.is_some() || (!status.claimed && progress.applied == Some(*head) && progress.delivered == Some(*head))
+    }
+
+    /// Its log has come to this slot. Whether it now has to be queued.
+    pub(super) fn advance(&self, head: u64) -> bool {
+        let mut status = self.status();
+        status.view.head = status.view.head.max(head);
+        if status.view.stopped.is_some() {
+            return false;
+        }
+        status.again |= status.claimed;
+        !std::mem::replace(&mut status.claimed, true)
+    }
+
+    /// A thread is done with a batch of it. Whether it has to be queued again.
+    pub(super) fn release(&self) -> bool {
+        let mut status = self.status();
+        let behind = status.view.progress.applied.is_none_or(|applied| applied < status.view.head);
+        let again = std::mem::take(&mut status.again) || behind;
+        status.claimed = again && status.view.stopped.is_none();
+        status.claimed
+    }
+
+    pub(super) fn set_progress(&self, progress: Progress) {
+        self.status().view.progress = progress;
+    }
+
+    /// It does nothing more until the node is started anew.
+    pub(super) fn stop(&self, reason: &str) {
+        self.status().view.stopped = Some(reason.to_owned());
+    }
+
+    /// Works with its file, opened if need be, alone.
+    pub(super) fn with_file<T>(&self, folder: &Path, head: u64, work: impl FnOnce(&ProcessFile) -> T) -> rusqlite::Result<T> {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        if file.is_none() {
+            *file = Some(ProcessFile::open(folder, &self.process, head)?);
+        }
+        file.as_ref().map(work).ok_or(rusqlite::Error::InvalidQuery)
+    }
+
+    /// What is fixed about it, read from its spawn once.
+    pub(super) fn information(
+        &self,
+        log: &dyn Log,
+        modules: &[&'static dyn Module],
+        node: Id,
+    ) -> Result<Arc<Information>, ReadError> {
+        if let Some(information) = self.information.get() {
+            return Ok(Arc::clone(information));
+        }
+        let process = self.process;
+        let spawn = log.read(&Stream::process(process), 0, 1)?.pop().ok_or(ReadError::UnknownProcess(process))?;
+        let unreadable = |reason: String| ReadError::Store { process, reason };
+        let message = Body::decode(&spawn.body).and_then(|body| body.into_message(&spawn)).map_err(unreadable)?;
+        let name = message.tag("Module").unwrap_or_default();
+        let module = find_module(name, modules)
+            .ok_or_else(|| unreadable(format!("its module '{name}' is not in this version of the node")))?;
+        let env = Env { process, owner: message.from, tags: message.tags, node };
+        let information = Arc::new(Information { identity: Identity { module, env, spawned_ms: message.timestamp_ms } });
+        Ok(Arc::clone(self.information.get_or_init(|| information)))
+    }
+}
+
+/// A module by its id or its name.
+pub(crate) fn find_module(text: &str, more: &[&'static dyn Module]) -> Option<&'static dyn Module> {
+    let added = more.iter().copied().find(|module| module.name() == text || module_id(*module).to_string() == text);
+    added.or_else(|| module_by_name(text)).or_else(|| text.parse().ok().and_then(|id| module_by_id(&id)))
+}

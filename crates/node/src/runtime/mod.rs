@@ -1,0 +1,255 @@
+//! The runtime: turns the log of each process into its database. A process is on one thread at a time and takes all that
+//! is waiting as one batch; a small pool of threads serves those that have something to do.
+
+mod apply;
+mod entry;
+mod process_file;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use ao::{Effects, Id, Message};
+use processes::Module;
+use tokio::sync::watch;
+
+use crate::error::{LogError, NodeError, ReadError};
+use crate::limits;
+use crate::log::{Log, Stream, StreamKind};
+use crate::metrics::Metrics;
+use crate::outbox::Outbox;
+
+pub(crate) use entry::{Entry, Information, View, find_module};
+pub(crate) use process_file::{ProcessFile, Progress, ResultReader, Sending, path};
+
+/// The name of the alarm among the clocks of a process.
+pub(crate) const ALARM: &str = "Wake";
+
+/// What a runtime is made of.
+pub(crate) struct Parts {
+    /// The truth.
+    pub log: Arc<dyn Log>,
+    /// Where the files of processes lie.
+    pub folder: PathBuf,
+    /// Modules beyond those of the `processes` crate.
+    pub modules: Vec<&'static dyn Module>,
+    /// The address of the node.
+    pub node: Id,
+    /// Who delivers what processes send.
+    pub outbox: Outbox,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+}
+
+/// The processes of a node and the threads that run them.
+pub(crate) struct Runtime {
+    shared: Arc<Shared>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// What the threads share.
+struct Shared {
+    parts: Parts,
+    state: Mutex<State>,
+    ready: Condvar,
+    /// Counts up whenever a process has come further.
+    progress: watch::Sender<u64>,
+    /// Called whenever a process has come further.
+    listener: OnceLock<Box<dyn Fn() + Send + Sync>>,
+}
+
+#[derive(Default)]
+struct State {
+    entries: BTreeMap<Id, Arc<Entry>>,
+    queue: VecDeque<Arc<Entry>>,
+    stopping: bool,
+}
+
+impl Runtime {
+    /// A runtime that knows no process yet.
+    pub(crate) fn new(parts: Parts) -> Self {
+        let (progress, _) = watch::channel(0);
+        let shared = Shared { parts, state: Mutex::default(), ready: Condvar::new(), progress, listener: OnceLock::new() };
+        Self { shared: Arc::new(shared), threads: Mutex::default() }
+    }
+
+    /// Loads the processes that the log has and starts the threads.
+    pub(crate) fn start(&self, threads: usize) -> Result<(), NodeError> {
+        for (process, head) in self.shared.parts.log.streams(StreamKind::Process)? {
+            self.advance(process, head);
+        }
+        let mut running = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        for number in 0..threads.max(1) {
+            let shared = Arc::clone(&self.shared);
+            let thread = std::thread::Builder::new().name(format!("runtime-{number}"));
+            running.push(thread.spawn(move || shared.run()).map_err(NodeError::Thread)?);
+        }
+        Ok(())
+    }
+
+    /// The log of a process has come to this slot.
+    pub(crate) fn advance(&self, process: Id, head: u64) {
+        let mut state = self.shared.state();
+        let entry = Arc::clone(state.entries.entry(process).or_insert_with(|| Arc::new(Entry::new(process))));
+        self.shared.parts.metrics.processes.set(state.entries.len() as i64);
+        if entry.advance(head) {
+            state.queue.push_back(entry);
+            self.shared.ready.notify_one();
+        }
+    }
+
+    /// A process, if this node has it.
+    pub(crate) fn entry(&self, process: &Id) -> Option<Arc<Entry>> {
+        self.shared.state().entries.get(process).cloned()
+    }
+
+    /// All processes, by id.
+    pub(crate) fn entries(&self) -> Vec<Arc<Entry>> {
+        self.shared.state().entries.values().cloned().collect()
+    }
+
+    /// What is fixed about a process, read from its spawn.
+    pub(crate) fn information(&self, entry: &Entry) -> Result<Arc<Information>, ReadError> {
+        let parts = &self.shared.parts;
+        entry.information(&*parts.log, &parts.modules, parts.node)
+    }
+
+    /// Changes whenever a process has come further.
+    pub(crate) fn progress(&self) -> watch::Receiver<u64> {
+        self.shared.progress.subscribe()
+    }
+
+    /// Calls `listener` whenever a process has come further. There is one listener.
+    pub(crate) fn on_progress(&self, listener: impl Fn() + Send + Sync + 'static) {
+        let _ = self.shared.listener.set(Box::new(listener));
+    }
+
+    /// A reader of the results of a process.
+    pub(crate) fn results(&self, process: &Id) -> Result<ResultReader, ReadError> {
+        let failed = |error: rusqlite::Error| ReadError::Store { process: *process, reason: error.to_string() };
+        ResultReader::open(&self.shared.parts.folder, process).map_err(failed)
+    }
+
+    /// What a process would answer now. Waits while the process is in the middle of a batch.
+    pub(crate) fn dry_run(&self, entry: &Entry, message: &Message) -> Result<Result<Effects, String>, ReadError> {
+        let information = self.information(entry)?;
+        let failed = |reason: String| ReadError::Store { process: entry.process(), reason };
+        let head = entry.view().head;
+        entry
+            .with_file(&self.shared.parts.folder, head, |file| apply::dry_run(file, &information.identity, message))
+            .map_err(|error| failed(error.to_string()))?
+            .map_err(failed)
+    }
+
+    /// Ends the threads once they are done with the batches in their hands.
+    pub(crate) fn stop(&self) {
+        self.shared.state().stopping = true;
+        self.shared.ready.notify_all();
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the runtime panicked");
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Serves processes until the node stops.
+    fn run(&self) {
+        while let Some(entry) = self.next() {
+            let outcome = self.turn(&entry);
+            if let Err(reason) = &outcome {
+                tracing::error!(process = %entry.process(), %reason, "the process stopped");
+                entry.stop(reason);
+            }
+            self.has_progress();
+            if entry.release() {
+                self.state().queue.push_back(entry);
+                self.ready.notify_one();
+            }
+        }
+    }
+
+    fn has_progress(&self) {
+        self.progress.send_modify(|count| *count += 1);
+        if let Some(listener) = self.listener.get() {
+            listener();
+        }
+    }
+
+    /// The next process that has something to do; nothing when the node stops.
+    fn next(&self) -> Option<Arc<Entry>> {
+        let mut state = self.state();
+        loop {
+            if state.stopping {
+                return None;
+            }
+            if let Some(entry) = state.queue.pop_front() {
+                return Some(entry);
+            }
+            state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// One batch of one process: handled, committed, delivered.
+    fn turn(&self, entry: &Entry) -> Result<(), String> {
+        let parts = &self.parts;
+        let text = |error: ReadError| error.to_string();
+        let information = entry.information(&*parts.log, &parts.modules, parts.node).map_err(text)?;
+        let head = entry.view().head;
+        let began = Instant::now();
+        let applied = entry
+            .with_file(&parts.folder, head, |file| -> Result<apply::Applied, String> {
+                let progress = file.progress().map_err(|error| error.to_string())?;
+                let next = progress.applied.map_or(0, |slot| slot + 1);
+                let stream = Stream::process(entry.process());
+                let records = if next > head { Ok(Vec::new()) } else { parts.log.read(&stream, next, limits::RUNTIME_BATCH_MAX) };
+                let records = records.map_err(|error: LogError| error.to_string())?;
+                let applied = if records.is_empty() { apply::Applied::default() } else { apply::apply(file, &information.identity, records)? };
+                entry.set_progress(file.progress().map_err(|error| error.to_string())?);
+                Ok(applied)
+            })
+            .map_err(|error| error.to_string())??;
+        if applied.messages > 0 {
+            parts.metrics.batch_applied(applied.messages, applied.faults, began.elapsed().as_secs_f64());
+            self.has_progress();
+        }
+        self.deliver(entry, head)
+    }
+
+    /// Delivers what the process has sent and marks it as delivered.
+    fn deliver(&self, entry: &Entry, head: u64) -> Result<(), String> {
+        let parts = &self.parts;
+        loop {
+            let sendings = entry
+                .with_file(&parts.folder, head, |file| file.outbox(limits::RUNTIME_BATCH_MAX))
+                .and_then(|sendings| sendings)
+                .map_err(|error| error.to_string())?;
+            if !sendings.is_empty() {
+                let delivered = parts.outbox.deliver(&entry.process(), &sendings).map_err(|error| error.to_string())?;
+                parts.metrics.messages_delivered(delivered);
+            }
+            let whole = sendings.len() < limits::RUNTIME_BATCH_MAX;
+            let mark = if whole { entry.view().progress.applied } else { sendings.last().map(|sending| sending.slot) };
+            let Some(mark) = mark else { return Ok(()) };
+            entry
+                .with_file(&parts.folder, head, |file| {
+                    file.set_delivered(mark)?;
+                    entry.set_progress(file.progress()?);
+                    Ok(())
+                })
+                .and_then(|outcome: rusqlite::Result<()>| outcome)
+                .map_err(|error| error.to_string())?;
+            if whole {
+                return Ok(());
+            }
+        }
+    }
+}
