@@ -30,7 +30,33 @@ struct Processes {
     processes: Vec<ProcessInfo>,
 }
 
+/// An uploaded model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelInfo {
+    /// Its data transaction id.
+    pub id: Id,
+    /// Who uploaded it.
+    pub owner: Id,
+    /// The name that its uploader gave it; empty if none.
+    #[serde(default)]
+    pub name: String,
+    /// Bytes of the file.
+    pub bytes: u64,
+}
+
+#[derive(Deserialize)]
+struct Models {
+    models: Vec<ModelInfo>,
+}
+
 impl Client {
+    /// The newest models that were uploaded to the node.
+    pub async fn models(&self) -> Result<Vec<ModelInfo>, ClientError> {
+        let url = self.path(&["models"]);
+        let response = transport::send(&self.get(url.clone()), self.url(), self.retry).await?;
+        transport::json::<Models>(response, url.as_str()).await.map(|list| list.models)
+    }
+
     /// The processes with which the node began, by name: token, benchmark, herder, …
     pub async fn genesis(&self) -> Result<BTreeMap<String, Id>, ClientError> {
         let url = self.path(&["genesis"]);

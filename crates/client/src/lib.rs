@@ -22,7 +22,7 @@ mod transport;
 mod upload;
 
 pub use client::Client;
-pub use directory::ProcessInfo;
+pub use directory::{ModelInfo, ProcessInfo};
 pub use error::ClientError;
 pub use inbox::{InboxMessage, InboxPage};
 pub use result::{MessageResult, ResultEdge, ResultsPage, SentMessage, SpawnedProcess};

@@ -329,6 +329,23 @@ impl Core {
         Ok(self.parts.log.slot_of(&Stream::process(*process), message)?)
     }
 
+    /// The first slot of a process that was assigned at or after a time (milliseconds since 1970); one past its last slot
+    /// if there is none.
+    pub(crate) fn slot_at(&self, process: &Id, from_ms: u64) -> Result<u64, ReadError> {
+        let (mut low, mut high) = (0, self.entry(process)?.view().head + 1);
+        let stream = Stream::process(*process);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let record = self.parts.log.read(&stream, middle, 1)?.into_iter().next();
+            if record.is_some_and(|record| record.timestamp_ms < from_ms) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        Ok(low)
+    }
+
     /// The messages that lie at an address from a slot on, waiting for the first if there is none.
     pub(crate) async fn inbox(&self, address: &Id, from: u64, limit: usize, wait: Duration) -> Result<InboxPage, ReadError> {
         let (log, commits) = (Arc::clone(&self.parts.log), self.parts.commits.clone());

@@ -115,6 +115,15 @@ impl Index {
         Ok(Some(row))
     }
 
+    /// The newest items of a content type.
+    pub(super) fn of_type(&self, content_type: &str, limit: usize) -> Result<Vec<Id>, GatewayError> {
+        let connection = self.lock();
+        let sql = "SELECT id FROM items WHERE content_type = ?1 ORDER BY received_ms DESC, id LIMIT ?2";
+        let mut statement = connection.prepare_cached(sql)?;
+        let ids = statement.query_map((content_type, limit as i64), |row| Ok(Id::new(row.get(0)?)))?;
+        Ok(ids.collect::<rusqlite::Result<_>>()?)
+    }
+
     /// Enters an item, on disk when this returns; whether it is new. An item whose file was lost has its row already.
     pub(super) fn insert(&self, row: &IndexRow, received_ms: u64) -> Result<bool, GatewayError> {
         let mut connection = self.lock();

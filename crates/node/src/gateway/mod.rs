@@ -76,6 +76,13 @@ impl Gateway {
         Ok(None)
     }
 
+    /// The newest items of a content type.
+    pub(crate) fn of_type(&self, content_type: &str, limit: usize) -> Result<Vec<Stored>, GatewayError> {
+        let ids = self.index.of_type(content_type, limit)?;
+        let found = ids.iter().map(|id| self.find(id)).collect::<Result<Vec<_>, _>>()?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
     /// The file of an item: named by hexadecimal digits only, so no text from outside is ever part of a path.
     fn path(&self, id: &Id) -> PathBuf {
         self.files.join(id.to_hex())
