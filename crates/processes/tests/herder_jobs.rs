@@ -159,7 +159,10 @@ fn a_plain_prompt_is_answered_in_plain_text_as_in_the_original() {
     assert_eq!(job.text(), question);
     herd.reply("w", &job, &[], "A computer.").unwrap();
     let answer = herd.last_answer("user");
-    assert_eq!((answer.tag("Reference"), answer.tag("WorkerType"), answer.text()), (Some("r1"), Some("Chat"), "A computer."));
+    assert_eq!(
+        (answer.tag("Reference"), answer.tag("WorkerType"), answer.text()),
+        (Some("r1"), Some("Chat"), "A computer.")
+    );
 
     let judge = r#"{"question":"q","expected_response":"r","context":"c"}"#;
     for (bad, good) in [("11", "10"), ("-1", "0"), ("NaN", "7"), ("score: 5", "5"), ("", "1"), ("1e1", "3")] {
@@ -186,7 +189,10 @@ fn reading_changes_nothing_and_shows_load_and_records() {
     let mut herd = Herd::with_workers(&["w"]);
     herd.ask("dataset", "1", &batch(&[1, 2])).unwrap();
     let info = herd.info();
-    assert_eq!((&info["workers"], &info["prompts_in_flight"], &info["jobs_waiting"]), (&1.into(), &2.into(), &0.into()));
+    assert_eq!(
+        (&info["workers"], &info["prompts_in_flight"], &info["jobs_waiting"]),
+        (&1.into(), &2.into(), &0.into())
+    );
     herd.work("w").unwrap();
     let record = herd.record("w");
     assert_eq!((&record["jobs_done"], &record["prompts_done"], &record["workload"]), (&1.into(), &2.into(), &0.into()));

@@ -62,7 +62,10 @@ fn a_payment_without_x_tokens_or_with_nonsense_is_refunded_and_crashes_nothing()
         vec![PROMPT, ("X-Tokens", "99999999999999999999999")],
         vec![("X-Prompt", ""), ("X-Tokens", "1")],
         vec![("X-Prompt", prompt_too_long.as_str()), ("X-Tokens", "1")],
-        vec![("X-Prompt", r#"{"kind":"generate","max_tokens":1024,"prompts":[{"id":1,"prompt":"p"}]}"#), ("X-Tokens", "1")],
+        vec![
+            ("X-Prompt", r#"{"kind":"generate","max_tokens":1024,"prompts":[{"id":1,"prompt":"p"}]}"#),
+            ("X-Tokens", "1"),
+        ],
         vec![PROMPT, ("X-Tokens", "1"), ("X-WorkerType", "Miner")],
         vec![PROMPT, ("X-Tokens", "1"), ("X-Model", "phi")],
     ] {
@@ -156,7 +159,8 @@ fn the_higher_fee_per_token_is_served_first() {
     for _ in 0..3 {
         herd.work("w").unwrap();
     }
-    let served: Vec<_> = herd.answers("alice").iter().map(|answer| answer.tag("Reference").unwrap().to_owned()).collect();
+    let served: Vec<_> =
+        herd.answers("alice").iter().map(|answer| answer.tag("Reference").unwrap().to_owned()).collect();
     assert_eq!(served, ["dearest", "dear", "cheap"]);
 }
 
@@ -165,7 +169,8 @@ fn a_duplicate_notice_pays_once() {
     let mut herd = fees("1", &["w"]);
     herd.world.deduplicate = false;
     let recipient = herd.herder.to_string();
-    let pairs = [("Action", "Transfer"), ("Recipient", recipient.as_str()), ("Quantity", "9"), PROMPT, ("X-Tokens", "1")];
+    let pairs =
+        [("Action", "Transfer"), ("Recipient", recipient.as_str()), ("Quantity", "9"), PROMPT, ("X-Tokens", "1")];
     herd.world.post(wallet("alice"), herd.token, &pairs, "");
     herd.world.deliver_at(0);
     let notice = herd.world.queue().iter().position(|letter| letter.target == herd.herder).unwrap();

@@ -16,7 +16,10 @@ fn the_json_is_that_of_the_protocol() {
     assert_eq!(serde_json::to_string(&request).unwrap(), text);
     let text = r#"{"kind":"loglikelihood","prompts":[{"id":1,"prompt":"Q:","continuations":[" A"," B"]}]}"#;
     let request = InferenceRequest::read(text.as_bytes()).unwrap();
-    assert_eq!((request.kind, request.max_tokens, request.prompts[0].continuations.len()), (RequestKind::Loglikelihood, 0, 2));
+    assert_eq!(
+        (request.kind, request.max_tokens, request.prompts[0].continuations.len()),
+        (RequestKind::Loglikelihood, 0, 2)
+    );
 
     let results = r#"[{"id":1,"loglikelihoods":[[-1.25,true],[-3.5,false]]},{"id":2,"output":"A","tokens":1,"finish":"context_exceeded"}]"#;
     let read: Vec<PromptResult> = serde_json::from_str(results).unwrap();
@@ -94,7 +97,9 @@ fn log_likelihoods_keep_their_hash_through_json() {
 
 #[test]
 fn what_is_no_number_is_no_log_likelihood() {
-    let request = InferenceRequest::read(br#"{"kind":"loglikelihood","prompts":[{"id":1,"prompt":"Q","continuations":[" A"]}]}"#).unwrap();
+    let request =
+        InferenceRequest::read(br#"{"kind":"loglikelihood","prompts":[{"id":1,"prompt":"Q","continuations":[" A"]}]}"#)
+            .unwrap();
     let response = |value: f64| {
         let results = vec![PromptResult { id: 1, answer: Answer::Scored { loglikelihoods: vec![(value, false)] } }];
         let receipt = processes::herder::wire::Receipt {

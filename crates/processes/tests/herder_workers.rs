@@ -225,7 +225,10 @@ fn an_answer_that_is_not_what_was_asked_is_a_failed_attempt_and_never_a_score() 
         ("one result twice", broken(&|response| response.results[1].id = 1)),
         ("a result not asked", broken(&|response| response.results[1].id = 3)),
         ("4097 bytes", broken(&|response| response.results[0].answer = long.clone())),
-        ("another kind", broken(&|response| response.results[0].answer = Answer::Scored { loglikelihoods: Vec::new() })),
+        (
+            "another kind",
+            broken(&|response| response.results[0].answer = Answer::Scored { loglikelihoods: Vec::new() }),
+        ),
         ("a receipt of other results", json(&lied)),
         ("10 MB", vec![b' '; 10_000_000]),
     ] {
@@ -281,8 +284,7 @@ fn a_worker_that_fails_at_once_does_not_draw_all_work_to_itself() {
     for reference in ["1", "2", "3", "4", "5"] {
         herd.ask("dataset", reference, &batch(&[1])).unwrap();
     }
-    for _ in 0..3 {
-        let job = herd.last_job("broken");
+    for job in herd.jobs("broken").drain(..3) {
         herd.reply("broken", &job, &[("Error", "out of memory"), ("Fault", "worker")], "").unwrap();
     }
     let given = herd.jobs("broken").len();
@@ -316,7 +318,8 @@ fn what_a_worker_holds_goes_to_others_at_once_when_it_leaves() {
         }
         herd.hire("staying", &[]);
         assert!(herd.jobs("staying").is_empty());
-        herd.say("leaving", &[("Action", leave), ("Fresh", "true"), ("Models", &harness::upload("x").to_string())], "").unwrap();
+        herd.say("leaving", &[("Action", leave), ("Fresh", "true"), ("Models", &harness::upload("x").to_string())], "")
+            .unwrap();
         herd.world.advance(SLACK_MS);
         assert_eq!(herd.jobs("staying").len(), 30, "{leave}");
         assert_eq!(herd.info()["failed_jobs"].as_array().unwrap().len(), 0);

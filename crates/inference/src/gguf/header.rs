@@ -22,8 +22,8 @@ pub struct Header {
 
 impl Header {
     /// Reads and checks the header of the GGUF file that lies in `source` from `offset` on and is `length` bytes long.
-    pub fn read<S: Read + Seek>(source: &mut S, offset: u64, length: u64) -> Result<Self, GgufError> {
-        let mut bytes = Bytes::new(source, offset, length, METADATA_BYTES_MAX)?;
+    pub fn read<S: Read + Seek>(mut source: S, offset: u64, length: u64) -> Result<Self, GgufError> {
+        let mut bytes = Bytes::new(&mut source, offset, length, METADATA_BYTES_MAX)?;
         // A file too short for the magic is no GGUF at all, and that says more than "cut off".
         if length < 4 || bytes.array("the magic")? != *b"GGUF" {
             return Err(GgufError::Magic);

@@ -45,10 +45,11 @@ impl Facts {
     /// Checks and hashes the GGUF file that lies in `source` from `offset` on and is `length` bytes long.
     ///
     /// Reads the bytes twice (once in the order of the file, once in the order of the tensor names).
-    pub fn read<S: Read + Seek>(source: &mut S, offset: u64, length: u64) -> Result<Self, GgufError> {
-        let header = Header::read(source, offset, length)?;
-        let content_hash = hash::content(source, offset, &header.tensors)?;
-        let file_hash = hash::file(source, offset, length)?;
+    /// `source` is usually a `&File`.
+    pub fn read<S: Read + Seek>(mut source: S, offset: u64, length: u64) -> Result<Self, GgufError> {
+        let header = Header::read(&mut source, offset, length)?;
+        let content_hash = hash::content(&mut source, offset, &header.tensors)?;
+        let file_hash = hash::file(&mut source, offset, length)?;
         Ok(Self {
             content_hash,
             file_hash,
@@ -61,6 +62,6 @@ impl Facts {
 }
 
 /// SHA-256 of `length` bytes from `offset` on, hexadecimal.
-pub fn file_hash<S: Read + Seek>(source: &mut S, offset: u64, length: u64) -> Result<String, GgufError> {
-    hash::file(source, offset, length)
+pub fn file_hash<S: Read + Seek>(mut source: S, offset: u64, length: u64) -> Result<String, GgufError> {
+    hash::file(&mut source, offset, length)
 }

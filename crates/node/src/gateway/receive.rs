@@ -43,9 +43,12 @@ impl Gateway {
         let mut broken = None;
         while let Some(piece) = pieces.next().await {
             match piece {
-                // A writer that is gone has the item already, or a reason to refuse it.
-                Ok(piece) if sender.send(piece).await.is_err() => break,
-                Ok(_) => {}
+                Ok(piece) => {
+                    // A writer that is gone has the item already, or a reason to refuse it.
+                    if sender.send(piece).await.is_err() {
+                        break;
+                    }
+                }
                 Err(error) => {
                     broken = Some(GatewayError::Broken(error.to_string()));
                     break;

@@ -122,7 +122,6 @@ impl From<GatewayError> for HttpError {
             | GatewayError::Signature(_)
             | GatewayError::Truncated { .. }
             | GatewayError::Longer { .. }
-            | GatewayError::Stalled(_)
             | GatewayError::Broken(_) => StatusCode::BAD_REQUEST,
             GatewayError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             GatewayError::Full { .. } | GatewayError::DiskFull => StatusCode::INSUFFICIENT_STORAGE,

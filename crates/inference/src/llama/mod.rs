@@ -1,0 +1,184 @@
+//! The engine that runs llama.cpp in this process.
+//!
+//! A malformed model can abort the process from inside llama.cpp, so programs that run strangers' models use
+//! [`crate::child::ChildEngine`], whose child process uses this one.
+
+mod backend;
+mod chat;
+mod likelihood;
+mod model;
+mod output_text;
+mod schedule;
+
+use crate::engine::{Description, Engine, EngineOptions, LoadedModel, ModelFile};
+use crate::error::InferenceError;
+use crate::limits::TEXT_BYTES_PER_TOKEN;
+use crate::prefix::trie_order;
+use crate::request::{Finish, GenerateRequest, Generated, Likelihood, Progress, ScorePrompt, ScoreRequest, Scored};
+use model::{Model, Vocabulary};
+
+pub use backend::send_log_to_standard_error;
+
+/// llama.cpp in this process, profile `exact`.
+#[derive(Debug)]
+pub struct LlamaEngine {
+    options: EngineOptions,
+    model: Option<Model>,
+}
+
+impl LlamaEngine {
+    /// An engine without a model.
+    ///
+    /// # Errors
+    /// [`InferenceError::Unsupported`] if the processor lacks instructions that llama.cpp was compiled for.
+    pub fn new(options: &EngineOptions) -> Result<Self, InferenceError> {
+        backend::start()?;
+        Ok(Self { options: options.clone(), model: None })
+    }
+
+    fn model(&mut self) -> Result<&mut Model, InferenceError> {
+        self.model.as_mut().ok_or(InferenceError::NoModel)
+    }
+}
+
+impl Engine for LlamaEngine {
+    fn describe(&mut self) -> Result<Description, InferenceError> {
+        Ok(backend::describe())
+    }
+
+    fn load(&mut self, file: &ModelFile) -> Result<LoadedModel, InferenceError> {
+        self.model = None;
+        let (model, facts) = Model::load(file, &self.options)?;
+        self.model = Some(model);
+        Ok(facts)
+    }
+
+    fn tokenize(&mut self, text: &str) -> Result<Vec<i32>, InferenceError> {
+        let model = self.model()?;
+        if text.len() > model.context_tokens() * TEXT_BYTES_PER_TOKEN {
+            return Err(InferenceError::Request { reason: "the text cannot fit into the model's context".to_owned() });
+        }
+        Ok(model.vocabulary().tokens(text))
+    }
+
+    fn score(
+        &mut self,
+        request: &ScoreRequest,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Vec<Scored>, InferenceError> {
+        let model = self.model()?;
+        let system = request.system_prompt.as_deref();
+        let encoded: Vec<EncodedScore> = {
+            let vocabulary = model.vocabulary();
+            request.prompts.iter().map(|prompt| EncodedScore::new(&vocabulary, system, prompt)).collect::<Result<_, _>>()?
+        };
+        in_trie_order(&encoded, progress, |prompt| prompt.score(model))
+    }
+
+    fn generate(
+        &mut self,
+        request: &GenerateRequest,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Vec<Generated>, InferenceError> {
+        let model = self.model()?;
+        let system = request.system_prompt.as_deref();
+        let encoded: Vec<EncodedPrompt> = {
+            let vocabulary = model.vocabulary();
+            request.prompts.iter().map(|prompt| EncodedPrompt::new(&vocabulary, system, prompt)).collect::<Result<_, _>>()?
+        };
+        in_trie_order(&encoded, progress, |prompt| match prompt {
+            EncodedPrompt::Tokens(tokens) => model.generate(tokens, request),
+            EncodedPrompt::TooLong => Ok(context_exceeded()),
+        })
+    }
+
+    fn embed(&mut self, _texts: &[String]) -> Result<Vec<Vec<f32>>, InferenceError> {
+        Err(InferenceError::Unsupported { what: "embedding".to_owned() })
+    }
+}
+
+/// Computes prompts in the order that shares most and returns the results in the order of the prompts.
+fn in_trie_order<P: AsRef<[i32]>, R>(
+    prompts: &[P],
+    progress: &mut dyn FnMut(Progress),
+    mut compute: impl FnMut(&P) -> Result<R, InferenceError>,
+) -> Result<Vec<R>, InferenceError> {
+    let total = prompts.len();
+    let mut results: Vec<(usize, R)> = Vec::with_capacity(total);
+    for index in trie_order(prompts) {
+        results.push((index, compute(&prompts[index])?));
+        progress(Progress { prompt: index, finished: results.len(), total });
+    }
+    results.sort_by_key(|(index, _)| *index);
+    Ok(results.into_iter().map(|(_, result)| result).collect())
+}
+
+fn context_exceeded() -> Generated {
+    Generated { text: String::new(), tokens: 0, finish: Finish::ContextExceeded }
+}
+
+/// A prompt in the model's tokens.
+enum EncodedPrompt {
+    Tokens(Vec<i32>),
+    /// So many bytes that it was not even tokenised.
+    TooLong,
+}
+
+impl EncodedPrompt {
+    fn new(vocabulary: &Vocabulary<'_>, system: Option<&str>, prompt: &str) -> Result<Self, InferenceError> {
+        if prompt.len() + system.map_or(0, str::len) > vocabulary.text_bytes_max() {
+            return Ok(Self::TooLong);
+        }
+        Ok(Self::Tokens(vocabulary.prompt(system, prompt)?))
+    }
+}
+
+impl AsRef<[i32]> for EncodedPrompt {
+    fn as_ref(&self) -> &[i32] {
+        match self {
+            Self::Tokens(tokens) => tokens,
+            Self::TooLong => &[],
+        }
+    }
+}
+
+/// A prompt and its continuations in the model's tokens.
+struct EncodedScore {
+    context: EncodedPrompt,
+    continuations: Vec<Vec<i32>>,
+}
+
+impl EncodedScore {
+    /// Cuts between context and continuation as lm-evaluation-harness does (`TemplateLM._encode_pair`): spaces at the
+    /// end of the context belong to the continuation; the whole text is tokenised, and what lies beyond the number of
+    /// the context's own tokens is the continuation.
+    fn new(vocabulary: &Vocabulary<'_>, system: Option<&str>, prompt: &ScorePrompt) -> Result<Self, InferenceError> {
+        let trimmed = prompt.prompt.trim_end();
+        let context = EncodedPrompt::new(vocabulary, system, trimmed)?;
+        let mut continuations = Vec::with_capacity(prompt.continuations.len());
+        for continuation in &prompt.continuations {
+            let whole = EncodedPrompt::new(vocabulary, system, &format!("{}{continuation}", prompt.prompt))?;
+            let (EncodedPrompt::Tokens(_), EncodedPrompt::Tokens(mut whole)) = (&context, whole) else {
+                return Ok(Self { context: EncodedPrompt::TooLong, continuations: Vec::new() });
+            };
+            continuations.push(whole.split_off(context.as_ref().len().min(whole.len())));
+        }
+        Ok(Self { context, continuations })
+    }
+
+    fn score(&self, model: &mut Model) -> Result<Scored, InferenceError> {
+        match &self.context {
+            EncodedPrompt::Tokens(tokens) => {
+                let likelihoods: Option<Vec<Likelihood>> = model.score(tokens, &self.continuations)?;
+                Ok(likelihoods.map_or(Scored::ContextExceeded, Scored::Likelihoods))
+            }
+            EncodedPrompt::TooLong => Ok(Scored::ContextExceeded),
+        }
+    }
+}
+
+impl AsRef<[i32]> for EncodedScore {
+    fn as_ref(&self) -> &[i32] {
+        self.context.as_ref()
+    }
+}
