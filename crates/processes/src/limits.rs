@@ -75,7 +75,7 @@ pub const TABLE_WEIGHT_MAX: u32 = 1_000_000;
 pub const TRANSFER_ATTEMPTS_MAX: u32 = 30;
 
 /// Entries of which one Update-Leaderboard asks the datasets for the score; the others follow with the next.
-pub const SCORES_ASKED_PER_TICK: usize = 60;
+pub const SCORES_ASKED_PER_TICK: usize = 50;
 
 /// Rows of a leaderboard that are kept for each day.
 pub const SNAPSHOT_ROWS_MAX: usize = 100;

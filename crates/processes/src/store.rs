@@ -80,7 +80,7 @@ fn authorize(context: &AuthContext<'_>) -> Authorization {
     }
 }
 
-impl<'connection> Store<'connection> {
+impl Store<'_> {
     /// Runs several statements without values: the making of tables.
     pub fn execute_batch(&mut self, sql: &'static str) -> Result<(), Fault> {
         Ok(self.connection.execute_batch(sql)?)

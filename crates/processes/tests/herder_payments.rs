@@ -210,7 +210,7 @@ fn check_books(herd: &mut Herd) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Whatever payers, workers and the clock do, no winston is lost: when all is over the herder has nothing, and every
     /// answer was paid for once.

@@ -156,6 +156,30 @@ fn python_text(value: &Value) -> String {
     }
 }
 
+/// The names of the filters of [`add_filters`]: an unknown one is refused when the task is read.
+const FILTERS: &[&str] = &[
+    "abs",
+    "capitalize",
+    "default",
+    "first",
+    "float",
+    "int",
+    "join",
+    "last",
+    "length",
+    "lower",
+    "replace",
+    "round",
+    "split",
+    "string",
+    "title",
+    "trim",
+    "upper",
+];
+
+/// The names of the tests of [`add_tests`].
+const TESTS: &[&str] = &["defined", "undefined", "none", "string", "number", "odd", "even"];
+
 /// The filters that take little time and make little out of little.
 fn add_filters(environment: &mut Environment<'static>) {
     environment.add_filter("abs", filters::abs);
@@ -289,10 +313,12 @@ fn check_expression(expression: &Expr<'_>) -> Result<(), String> {
             maybe(&condition.false_expr)
         }
         Expr::Filter(filter) => {
+            check_name("filter", filter.name, FILTERS)?;
             maybe(&filter.expr)?;
             check_arguments(&filter.args)
         }
         Expr::Test(test) => {
+            check_name("test", test.name, TESTS)?;
             check_expression(&test.expr)?;
             check_arguments(&test.args)
         }
@@ -309,6 +335,13 @@ fn check_expression(expression: &Expr<'_>) -> Result<(), String> {
         }
         Expr::Call(_) => Err("calls of functions and methods are not supported".to_owned()),
     }
+}
+
+fn check_name(kind: &str, name: &str, known: &[&str]) -> Result<(), String> {
+    if known.contains(&name) {
+        return Ok(());
+    }
+    Err(format!("there is no {kind} '{name}'; there is {}", known.join(", ")))
 }
 
 fn check_arguments(arguments: &[CallArg<'_>]) -> Result<(), String> {

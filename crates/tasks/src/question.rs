@@ -28,7 +28,7 @@ impl Question {
     /// the first bad one. A byte order mark and empty lines are passed over.
     pub fn all_from(data: &[u8]) -> Result<Vec<Self>, TaskError> {
         let text = std::str::from_utf8(data).map_err(|error| {
-            let row = data[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
+            let row = data[..error.valid_up_to()].split(|byte| *byte == b'\n').count();
             TaskError::Row { row, reason: "it is not UTF-8 text".to_owned() }
         })?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(text).trim();
@@ -228,7 +228,9 @@ mod tests {
 
     fn hash(questions: &[Question]) -> String {
         let mut hash = ContentHash::default();
-        questions.iter().for_each(|question| hash.update(question));
+        for question in questions {
+            hash.update(question);
+        }
         hash.finish()
     }
 

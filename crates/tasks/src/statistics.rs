@@ -103,7 +103,6 @@ mod tests {
     }
 
     #[test]
-    #[expect(clippy::float_cmp, reason = "both sides are rounded to 6 decimals")]
     fn wilson_intervals_are_those_of_the_tables() {
         // Newcombe 1998, table I, gives these to four places (0.2553 to 0.3662, 0.0624 to 0.1605, 0 to 0.1611).
         for (correct, total, low, high) in [

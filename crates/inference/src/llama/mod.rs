@@ -14,7 +14,7 @@ use crate::engine::{Description, Engine, EngineOptions, LoadedModel, ModelFile};
 use crate::error::InferenceError;
 use crate::limits::TEXT_BYTES_PER_TOKEN;
 use crate::prefix::trie_order;
-use crate::request::{Finish, GenerateRequest, Generated, Likelihood, Progress, ScorePrompt, ScoreRequest, Scored};
+use crate::request::{Finish, GenerateRequest, Generated, Progress, ScorePrompt, ScoreRequest, Scored};
 use model::{Model, Vocabulary};
 
 pub use backend::send_log_to_standard_error;
@@ -70,7 +70,7 @@ impl Engine for LlamaEngine {
         let system = request.system_prompt.as_deref();
         let encoded: Vec<EncodedScore> = {
             let vocabulary = model.vocabulary();
-            request.prompts.iter().map(|prompt| EncodedScore::new(&vocabulary, system, prompt)).collect::<Result<_, _>>()?
+            request.prompts.iter().map(|prompt| EncodedScore::new(&vocabulary, system, prompt)).collect()
         };
         in_trie_order(&encoded, progress, |prompt| prompt.score(model))
     }
@@ -84,7 +84,7 @@ impl Engine for LlamaEngine {
         let system = request.system_prompt.as_deref();
         let encoded: Vec<EncodedPrompt> = {
             let vocabulary = model.vocabulary();
-            request.prompts.iter().map(|prompt| EncodedPrompt::new(&vocabulary, system, prompt)).collect::<Result<_, _>>()?
+            request.prompts.iter().map(|prompt| EncodedPrompt::new(&vocabulary, system, prompt)).collect()
         };
         in_trie_order(&encoded, progress, |prompt| match prompt {
             EncodedPrompt::Tokens(tokens) => model.generate(tokens, request),
@@ -125,11 +125,19 @@ enum EncodedPrompt {
 }
 
 impl EncodedPrompt {
-    fn new(vocabulary: &Vocabulary<'_>, system: Option<&str>, prompt: &str) -> Result<Self, InferenceError> {
+    fn new(vocabulary: &Vocabulary<'_>, system: Option<&str>, prompt: &str) -> Self {
         if prompt.len() + system.map_or(0, str::len) > vocabulary.text_bytes_max() {
-            return Ok(Self::TooLong);
+            return Self::TooLong;
         }
-        Ok(Self::Tokens(vocabulary.prompt(system, prompt)?))
+        Self::of(vocabulary, vocabulary.framed_tokens(&vocabulary.frame(system, prompt)))
+    }
+
+    /// A text of no tokens is computed as the start token: something must come before the first answer.
+    fn of(vocabulary: &Vocabulary<'_>, mut tokens: Vec<i32>) -> Self {
+        if tokens.is_empty() {
+            tokens.push(vocabulary.start_token());
+        }
+        Self::Tokens(tokens)
     }
 }
 
@@ -152,24 +160,25 @@ impl EncodedScore {
     /// Cuts between context and continuation as lm-evaluation-harness does (`TemplateLM._encode_pair`): spaces at the
     /// end of the context belong to the continuation; the whole text is tokenised, and what lies beyond the number of
     /// the context's own tokens is the continuation.
-    fn new(vocabulary: &Vocabulary<'_>, system: Option<&str>, prompt: &ScorePrompt) -> Result<Self, InferenceError> {
-        let trimmed = prompt.prompt.trim_end();
-        let context = EncodedPrompt::new(vocabulary, system, trimmed)?;
-        let mut continuations = Vec::with_capacity(prompt.continuations.len());
-        for continuation in &prompt.continuations {
-            let whole = EncodedPrompt::new(vocabulary, system, &format!("{}{continuation}", prompt.prompt))?;
-            let (EncodedPrompt::Tokens(_), EncodedPrompt::Tokens(mut whole)) = (&context, whole) else {
-                return Ok(Self { context: EncodedPrompt::TooLong, continuations: Vec::new() });
-            };
-            continuations.push(whole.split_off(context.as_ref().len().min(whole.len())));
+    fn new(vocabulary: &Vocabulary<'_>, system: Option<&str>, prompt: &ScorePrompt) -> Self {
+        let longest = prompt.continuations.iter().map(String::len).max().unwrap_or(0);
+        if prompt.prompt.len() + longest + system.map_or(0, str::len) > vocabulary.text_bytes_max() {
+            return Self { context: EncodedPrompt::TooLong, continuations: Vec::new() };
         }
-        Ok(Self { context, continuations })
+        let text = vocabulary.frame(system, &prompt.prompt);
+        let context = vocabulary.framed_tokens(&text.trimmed());
+        let after_context = |continuation: &String| {
+            let mut whole = vocabulary.framed_tokens(&text.followed_by(continuation));
+            whole.split_off(context.len().min(whole.len()))
+        };
+        let continuations = prompt.continuations.iter().map(after_context).collect();
+        Self { context: EncodedPrompt::of(vocabulary, context), continuations }
     }
 
     fn score(&self, model: &mut Model) -> Result<Scored, InferenceError> {
         match &self.context {
             EncodedPrompt::Tokens(tokens) => {
-                let likelihoods: Option<Vec<Likelihood>> = model.score(tokens, &self.continuations)?;
+                let likelihoods = model.score(tokens, &self.continuations)?;
                 Ok(likelihoods.map_or(Scored::ContextExceeded, Scored::Likelihoods))
             }
             EncodedPrompt::TooLong => Ok(Scored::ContextExceeded),

@@ -21,13 +21,14 @@ pub(crate) struct Cursor {
 
 /// The order of a list.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
 pub(crate) enum Sort {
     /// The oldest first.
     #[default]
-    Asc,
+    #[serde(rename = "ASC", alias = "asc")]
+    Ascending,
     /// The newest first.
-    Desc,
+    #[serde(rename = "DESC", alias = "desc")]
+    Descending,
 }
 
 /// Where a list begins or ends.
@@ -51,17 +52,21 @@ impl Cursor {
 }
 
 impl Bound {
-    /// A cursor, or a time in milliseconds as AO's compute unit also takes it.
-    pub(crate) fn parse(text: &str) -> Result<Self, HttpError> {
+    /// A cursor, or a time in milliseconds as AO's compute unit also takes it. An empty text, which AO's clients send,
+    /// is none.
+    pub(crate) fn parse(text: &str) -> Result<Option<Self>, HttpError> {
+        if text.is_empty() {
+            return Ok(None);
+        }
         if let Ok(timestamp_ms) = text.parse() {
-            return Ok(Self::Time(timestamp_ms));
+            return Ok(Some(Self::Time(timestamp_ms)));
         }
         let bad = || HttpError::bad_request("bad-cursor", format!("'{}' is no cursor of this list", quoted(text)));
         // A '+' in a query that was not escaped arrives as a space.
         let json = STANDARD.decode(text.replace(' ', "+")).map_err(|_| bad())?;
         let cursor: Cursor = serde_json::from_slice(&json).map_err(|_| bad())?;
         let slot = cursor.ordinate.parse().map_err(|_| bad())?;
-        Ok(Self::Slot(slot, cursor.sort))
+        Ok(Some(Self::Slot(slot, cursor.sort)))
     }
 }
 
@@ -71,16 +76,17 @@ mod tests {
 
     #[test]
     fn a_cursor_is_the_json_that_aos_sorts_by() {
-        let text = Cursor::new(17, 1_700_000_000_123, Sort::Desc).encode();
+        let text = Cursor::new(17, 1_700_000_000_123, Sort::Descending).encode();
         let json = String::from_utf8(STANDARD.decode(&text).unwrap()).unwrap();
         assert_eq!(json, r#"{"timestamp":1700000000123,"ordinate":"17","cron":null,"sort":"DESC"}"#);
-        assert_eq!(Bound::parse(&text).unwrap(), Bound::Slot(17, Sort::Desc));
+        assert_eq!(Bound::parse(&text).unwrap(), Some(Bound::Slot(17, Sort::Descending)));
     }
 
     #[test]
     fn what_is_no_cursor_is_refused() {
-        assert_eq!(Bound::parse("1700000000123").unwrap(), Bound::Time(1_700_000_000_123));
-        for text in ["", "-1", "null", "bm90IGpzb24=", "e30=", "../../etc"] {
+        assert_eq!(Bound::parse("1700000000123").unwrap(), Some(Bound::Time(1_700_000_000_123)));
+        assert_eq!(Bound::parse("").unwrap(), None);
+        for text in ["-1", "null", "bm90IGpzb24=", "e30=", "../../etc"] {
             assert_eq!(Bound::parse(text).unwrap_err().parts().1, "bad-cursor", "{text:?}");
         }
     }

@@ -27,8 +27,12 @@ pub(super) fn credit_notice(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
     if !ours && !is_from_a_process(turn.message) {
         return Err(Fault::NotAllowed { action: "Credit-Notice", allowed: "the token of this benchmark", from: token });
     }
-    let notice =
-        Notice { id: turn.message.id, token, payer: parsed(turn.message, "Sender")?, quantity: quantity(turn.message)? };
+    let notice = Notice {
+        id: turn.message.id,
+        token,
+        payer: parsed(turn.message, "Sender")?,
+        quantity: quantity(turn.message)?,
+    };
     if is_booked(turn.store, &notice.id)? {
         turn.say(format!("the notice {} is already booked", notice.id));
         return Ok(());
@@ -121,7 +125,9 @@ fn top_up(turn: &mut Turn<'_, '_>, notice: &Notice) -> Result<(), Fault> {
     let sql = "SELECT count(*) FROM pool_funding WHERE pool = ?";
     let fundings: u32 = turn.store.value(sql, [id.to_string()])?;
     if fundings >= FUNDINGS_PER_POOL_MAX {
-        return Err(Fault::Refused(format!("the pool {id} was funded {FUNDINGS_PER_POOL_MAX} times, the most it can be")));
+        return Err(Fault::Refused(format!(
+            "the pool {id} was funded {FUNDINGS_PER_POOL_MAX} times, the most it can be"
+        )));
     }
     let funds = pool.funds.checked_add(notice.quantity);
     let funds = funds.ok_or_else(|| Fault::Refused(format!("the pool {id} cannot hold more than 2^128 - 1")))?;

@@ -78,7 +78,9 @@ fn check_open(pool: &Pool, now_ms: u64) -> Result<(), Fault> {
         return Err(Fault::Refused(format!("the pool {id} has ended (at {end_ms}; now is {now_ms})")));
     }
     if now_ms < start_ms {
-        return Err(Fault::Refused(format!("the pool {id} has not started (it starts at {start_ms}; now is {now_ms})")));
+        return Err(Fault::Refused(format!(
+            "the pool {id} has not started (it starts at {start_ms}; now is {now_ms})"
+        )));
     }
     Ok(())
 }
@@ -90,7 +92,9 @@ fn check_room(turn: &Turn<'_, '_>, pool: &Pool) -> Result<(), Fault> {
     let sql = "SELECT count(*) FROM entries WHERE pool = ? AND participant = ? AND status <> 'Refused'";
     let own: u32 = turn.store.value(sql, [pool.id.to_string(), turn.message.from.to_string()])?;
     if own >= ENTRIES_PER_PARTICIPANT_MAX {
-        return Err(Fault::Refused(format!("you have {ENTRIES_PER_PARTICIPANT_MAX} entries here, the most one can have")));
+        return Err(Fault::Refused(format!(
+            "you have {ENTRIES_PER_PARTICIPANT_MAX} entries here, the most one can have"
+        )));
     }
     Ok(())
 }
@@ -102,7 +106,8 @@ pub(super) fn model_facts(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
     let sql = "SELECT pool FROM entries WHERE id = ? AND status = 'Checking' AND model = ?";
     let model: Id = parsed(turn.message, "Model")?;
     let pool = turn.store.first(sql, (id, model.to_string()), |row| crate::column::parsed(row, 0))?;
-    let (Some(pool), Some(entry)) = (pool, turn.store.first(select_entries!("WHERE id = ?"), [id], entry::read)?) else {
+    let (Some(pool), Some(entry)) = (pool, turn.store.first(select_entries!("WHERE id = ?"), [id], entry::read)?)
+    else {
         turn.say(format!("no entry {id} waits for facts about the model {model}"));
         return Ok(());
     };

@@ -17,7 +17,8 @@ pub(super) fn update(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
         turn.say("leaderboards are updated by the clock, every 24 hours");
         return Ok(());
     }
-    let running = turn.store.all(select_pools!("WHERE status IN ('Open', 'Closed') ORDER BY created_slot"), (), pool::read)?;
+    let running =
+        turn.store.all(select_pools!("WHERE status IN ('Open', 'Closed') ORDER BY created_slot"), (), pool::read)?;
     for pool in &running {
         snapshot(turn, pool)?;
     }
@@ -56,7 +57,8 @@ pub(super) fn snapshot(turn: &mut Turn<'_, '_>, pool: &Pool) -> Result<(), Fault
 
 /// Asks for the scores that were asked for longest ago.
 fn ask_for_scores(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
-    let sql = "SELECT entries.id, pools.dataset, pools.id, entries.model FROM entries JOIN pools ON pools.id = entries.pool
+    let sql =
+        "SELECT entries.id, pools.dataset, pools.id, entries.model FROM entries JOIN pools ON pools.id = entries.pool
                WHERE entries.status = 'Evaluating' AND pools.status IN ('Open', 'Closed')
                ORDER BY entries.asked_ms, entries.id LIMIT ?";
     let most = SCORES_ASKED_PER_TICK.min(turn.room()) as u64;

@@ -1,8 +1,43 @@
-//! The benchmark process.
+//! The benchmark process: pools of money on datasets, the models that compete for them, and the payouts.
+//!
+//! A transfer of the token to this process, with `X-Dataset` and `X-Allocation`, is a pool. Trainers join it with models,
+//! datasets report scores, and when the clock reaches the end of the pool the money is paid out by the rule that was fixed
+//! when it was funded. Nobody decides anything by hand.
 
-use ao::{Effects, Message};
+pub mod allocation;
+mod audit;
+mod duration;
+mod entry;
+mod funding;
+mod joining;
+mod leaderboard;
+mod opening;
+mod options;
+mod payments;
+mod pool;
+mod ranking;
+mod schema;
+mod scores;
+mod settings;
+mod settlement;
+mod significance;
+mod turn;
+mod views;
 
-use crate::{Env, Fault, Module, Store};
+use ao::{Effects, Message, MessageKind};
+
+use self::settings::Settings;
+use self::turn::Turn;
+use crate::payload::quoted;
+use crate::{Cron, Env, Fault, Module, Store};
+
+pub use self::audit::{Books, PoolBooks, audit};
+
+/// The actions of a benchmark for people, as an error names them.
+const ACTIONS: &str = "Info, Get-Pools, Get-Pool, Leaderboard, Join-Pool, Update-Leaderboard and Allocate-Rewards";
+
+/// The period of the clocks, milliseconds: 24 hours.
+const DAILY_MS: u64 = 86_400_000;
 
 /// The benchmark module.
 #[derive(Debug, Clone, Copy)]
@@ -13,11 +48,70 @@ impl Module for Benchmark {
         "benchmark"
     }
 
-    fn spawn(&self, _store: &mut Store<'_>, _message: &Message, _env: &Env) -> Result<Effects, Fault> {
+    fn spawn(&self, store: &mut Store<'_>, _message: &Message, env: &Env) -> Result<Effects, Fault> {
+        Settings::read(env)?;
+        schema::create(store)?;
         Ok(Effects::none())
     }
 
-    fn handle(&self, _store: &mut Store<'_>, _message: &Message, _env: &Env) -> Result<Effects, Fault> {
-        Ok(Effects::none())
+    fn handle(&self, store: &mut Store<'_>, message: &Message, env: &Env) -> Result<Effects, Fault> {
+        let settings = Settings::read(env)?;
+        let mut turn = Turn { store, message, env, settings, effects: Effects::none() };
+        if !answer(&mut turn)? {
+            // What was due by now comes first, whatever the message wants; and the message may have made something due.
+            settlement::run_due(&mut turn)?;
+            change(&mut turn)?;
+            settlement::run_due(&mut turn)?;
+            payments::send_waiting(&mut turn)?;
+            turn.effects.wake_at_ms = settlement::next_wake_ms(&turn)?;
+        }
+        Ok(turn.effects)
+    }
+
+    fn crons(&self) -> &'static [Cron] {
+        &[
+            Cron { action: "Update-Leaderboard", every_ms: DAILY_MS },
+            Cron { action: "Allocate-Rewards", every_ms: DAILY_MS },
+        ]
+    }
+}
+
+/// Answers a question, which changes nothing; whether the message was one.
+fn answer(turn: &mut Turn<'_, '_>) -> Result<bool, Fault> {
+    match turn.message.action() {
+        "Info" => views::info(turn)?,
+        "Get-Pools" => views::pools(turn)?,
+        "Get-Pool" => views::one_pool(turn)?,
+        "Leaderboard" => views::leaderboard(turn)?,
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+/// Carries out a message that may change something. Each handler checks by itself whom the message is from.
+fn change(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
+    match turn.message.action() {
+        "Credit-Notice" => funding::credit_notice(turn),
+        "Debit-Notice" => payments::debit_notice(turn),
+        "Transfer-Error" => payments::transfer_error(turn),
+        "Dataset-Frozen" => opening::dataset_frozen(turn),
+        "Dataset-Error" => opening::dataset_error(turn),
+        "Undeliverable" => opening::undeliverable(turn),
+        "Join-Pool" => joining::join_pool(turn),
+        "Model-Facts" => joining::model_facts(turn),
+        "Score-Response" => scores::score_response(turn),
+        "Update-Leaderboard" => leaderboard::update(turn),
+        "Allocate-Rewards" => {
+            payments::retry_failed(turn)?;
+            turn.say("rewards are allocated by the clock; what was due is done");
+            Ok(())
+        }
+        "Wake" if turn.message.kind == MessageKind::Cron => Ok(()),
+        "Create-Pool" => Err(Fault::Refused(format!(
+            "a pool is created with money: send a Transfer to the token {} with this process as Recipient and the tags \
+             X-Dataset and X-Allocation",
+            turn.settings.token
+        ))),
+        other => Err(Fault::UnknownAction { action: quoted(other), known: ACTIONS.to_owned() }),
     }
 }

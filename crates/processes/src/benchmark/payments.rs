@@ -145,7 +145,9 @@ pub(super) fn debit_notice(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
     let (recipient, quantity) = (parsed::<Id>(message, "Recipient")?, parsed::<Quantity>(message, "Quantity")?);
     if (recipient, quantity) != (sent.participant, sent.quantity) {
         let (to, due) = (sent.participant, sent.quantity);
-        return Err(Fault::Refused(format!("{quantity} to {recipient} is not the payout '{id}', which is {due} to {to}")));
+        return Err(Fault::Refused(format!(
+            "{quantity} to {recipient} is not the payout '{id}', which is {due} to {to}"
+        )));
     }
     if sent.status == "paid" {
         turn.say(format!("the payout {id} was paid before"));

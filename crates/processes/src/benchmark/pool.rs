@@ -136,9 +136,9 @@ pub(super) fn get(store: &Store<'_>, id: &Id) -> Result<Pool, Fault> {
 
 /// The pool that a text names: by its id, or by the id of a dataset that has one open pool, or one pool at all.
 pub(super) fn named(store: &Store<'_>, text: &str) -> Result<Pool, Fault> {
-    let id: Id = text.parse().map_err(|error: ao::IdError| {
-        Fault::Refused(format!("'{}' names no pool: {error}", quoted(text)))
-    })?;
+    let id: Id = text
+        .parse()
+        .map_err(|error: ao::IdError| Fault::Refused(format!("'{}' names no pool: {error}", quoted(text))))?;
     if let Some(pool) = find(store, &id)? {
         return Ok(pool);
     }

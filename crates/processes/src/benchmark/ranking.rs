@@ -30,8 +30,11 @@ pub(super) fn ranking(store: &Store<'_>, pool: &Pool) -> Result<Vec<Ranked>, Fau
         better_first.then(one.joined_slot.cmp(&other.joined_slot)).then(one.model.cmp(&other.model))
     });
     let groups = groups(store, pool, &entries)?;
-    let places: Vec<Place> =
-        entries.iter().zip(&groups).map(|(entry, group)| Place { correct: entry.correct(pool), group: *group }).collect();
+    let places: Vec<Place> = entries
+        .iter()
+        .zip(&groups)
+        .map(|(entry, group)| Place { correct: entry.correct(pool), group: *group })
+        .collect();
     let payouts = allocate(&pool.rules.allocation, pool.funds, &places);
     let ranked = entries.into_iter().zip(groups).zip(payouts).zip(1..);
     Ok(ranked.map(|(((entry, group), payout), rank)| Ranked { entry, rank, group, payout }).collect())

@@ -136,7 +136,9 @@ fn bitmap(text: &str, total: u32, correct: u32) -> Result<Vec<u8>, Fault> {
     let ones: u32 = bytes.iter().map(|byte| byte.count_ones()).sum();
     if bytes.len() != total.div_ceil(8) as usize || ones != correct {
         let (bits, most) = (bytes.len() * 8, total);
-        return Err(Fault::BadData(format!("outcomes have {ones} of {bits} bits set, for {correct} correct of {most}")));
+        return Err(Fault::BadData(format!(
+            "outcomes have {ones} of {bits} bits set, for {correct} correct of {most}"
+        )));
     }
     Ok(bytes)
 }

@@ -28,8 +28,9 @@ impl Settings {
         let token = env.tags.get("Token").ok_or(Fault::MissingTag("Token"))?;
         let token = token.parse().map_err(|error: ao::IdError| bad("Token", token, error.to_string()))?;
         let minimum_fund = env.tags.get("Minimum-Fund").unwrap_or("1");
-        let minimum_fund =
-            minimum_fund.parse().map_err(|error: ao::QuantityError| bad("Minimum-Fund", minimum_fund, error.to_string()))?;
+        let minimum_fund = minimum_fund
+            .parse()
+            .map_err(|error: ao::QuantityError| bad("Minimum-Fund", minimum_fund, error.to_string()))?;
         let grace_hours = match env.tags.get("Grace-Hours") {
             None => GRACE_HOURS_DEFAULT,
             Some(text) => text

@@ -55,7 +55,8 @@ fn end_of_group(ranking: &[Answers], leader: usize) -> usize {
 /// Holm's step-down over the comparisons of a leader: with k rejected of m, those with p below level / (m - k) are rejected
 /// as well, until there are no more.
 fn significantly_worse(ranking: &[Answers], leader: usize, compared: Range<usize>) -> Vec<bool> {
-    let counts: Vec<(u64, u64)> = compared.map(|place| discordant(&ranking[leader].bits, &ranking[place].bits)).collect();
+    let counts: Vec<(u64, u64)> =
+        compared.map(|place| discordant(&ranking[leader].bits, &ranking[place].bits)).collect();
     let mut worse = vec![false; counts.len()];
     loop {
         let rejected = worse.iter().filter(|worse| **worse).count();

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
+use super::super::limits::AGEING_MS_PER_DOUBLING;
 use super::super::queue::{order_free, order_paid};
 use super::*;
 
@@ -128,24 +129,28 @@ fn a_worker_with_room_for_one_prompt_takes_paid_and_free_in_turn() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
     /// A stream of richer and newer jobs never ends; the patient one (free or paid, of any size) still gets its turn
-    /// within a number of rounds that its own size and the ageing rules bound. A round is ten seconds, in which every
-    /// worker finishes what it has.
+    /// within a number of rounds: those that come before its age makes up for the fee, each waiting for a turn of the other
+    /// side. A round is one ageing time, in which every worker finishes what it has.
     #[test]
     fn every_job_gets_its_turn(
         patient_pays: bool,
         size in 1..300_u64,
         capacities in prop::collection::vec(1..200_u64, 1..4),
+        doublings in 0..12_u32,
         stream in prop::collection::vec((any::<bool>(), 1..200_u64), 1..6),
     ) {
         let mut jobs = vec![QueuedJob { fee_per_token: patient_pays.then_some(0), ..job(0, "", size) }];
         let mut next = 1;
-        let mut last_was_paid = true;
-        for round in 0..400_u64 {
-            let now_ms = round * 10_000;
+        let (mut last_was_paid, mut served) = (true, false);
+        let rounds_max = 2 * (u64::from(doublings) + 2) * stream.len() as u64 + 2;
+        for round in 0..=rounds_max {
+            let now_ms = round * AGEING_MS_PER_DOUBLING;
             for (pays, prompts) in &stream {
                 let requester = format!("new {next}");
-                let fee_per_token = pays.then_some(u128::MAX);
+                let fee_per_token = pays.then_some(1_u128 << doublings);
                 jobs.push(QueuedJob { requester, fee_per_token, queued_ms: now_ms, ..job(next, "", *prompts) });
                 next += 1;
             }
@@ -157,10 +162,11 @@ proptest! {
                 last_was_paid = placed.job.fee_per_token.is_some();
                 jobs.retain(|job| job.job != placed.job.job);
             }
-            if jobs.iter().all(|job| job.job != 0) {
-                return Ok(());
+            served = jobs.iter().all(|job| job.job != 0);
+            if served {
+                break;
             }
         }
-        prop_assert!(false, "the job waited 400 rounds");
+        prop_assert!(served, "the job waited more than {} rounds", rounds_max);
     }
 }

@@ -110,6 +110,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         /// However high the fees of later jobs are, after 128 ageing times none of them goes first.
         #[test]
         fn no_fee_starves_a_paid_job(fee: u128, others in prop::collection::vec((any::<u128>(), 0..10_000_u64), 0..50)) {

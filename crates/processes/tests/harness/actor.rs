@@ -51,7 +51,8 @@ impl World {
     }
 
     pub(super) fn undeliverable(&mut self, letter: &Letter) -> Option<Letter> {
-        if letter.kind != MessageKind::Pushed || letter.tag("Notify-Undeliverable") != Some("true") {
+        let notified = letter.kind == MessageKind::Pushed && !self.stand_ins.contains(&letter.target);
+        if !notified || letter.tag("Notify-Undeliverable") != Some("true") {
             return None;
         }
         let target = letter.target.to_string();

@@ -4,6 +4,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part of the harness")]
 
 mod actor;
+pub mod contest;
 pub mod money;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -57,15 +58,17 @@ struct Running {
 pub struct World {
     pub now_ms: u64,
     pub node: Id,
-    /// Whether a message with an identity that a process has already seen is dropped, as the log of a node does. A test
-    /// that wants to see what the handlers themselves do with duplicates switches it off.
-    pub deduplicate: bool,
+    /// Processes that are given a message again when it comes again. The log of a node drops what it has already seen; a
+    /// test that wants to see what the handlers themselves do with duplicates puts the process here.
+    pub repeats: BTreeSet<Id>,
     /// Checked after every message; see [`money::check`].
     pub check_money: bool,
     /// Money that reached a process by `Cast` transfers, which send no notice: (token, process) -> units.
     pub cast: BTreeMap<(Id, Id), u128>,
     processes: BTreeMap<Id, Running>,
     queue: VecDeque<Letter>,
+    delayed: Vec<Letter>,
+    stand_ins: BTreeSet<Id>,
     inboxes: BTreeMap<Id, Vec<Letter>>,
     models: BTreeMap<Id, Result<String, String>>,
     contents: BTreeMap<Id, Result<Vec<u8>, String>>,
@@ -100,11 +103,13 @@ impl World {
         Self {
             now_ms: BEGINNING_MS,
             node: wallet("the node"),
-            deduplicate: true,
+            repeats: BTreeSet::new(),
             check_money: true,
             cast: BTreeMap::new(),
             processes: BTreeMap::new(),
             queue: VecDeque::new(),
+            delayed: Vec::new(),
+            stand_ins: BTreeSet::new(),
             inboxes: BTreeMap::new(),
             models: BTreeMap::new(),
             contents: BTreeMap::new(),
@@ -159,6 +164,13 @@ impl World {
                 Ok(process)
             }
         }
+    }
+
+    /// The address of a process that a test plays by itself: what is sent there lands in its inbox.
+    pub fn stand_in(&mut self, name: &str) -> Id {
+        let id = hash_parts(&[b"stand-in", name.as_bytes()]);
+        self.stand_ins.insert(id);
+        id
     }
 
     // --- sending ------------------------------------------------------------------------------------------------------
@@ -258,14 +270,23 @@ impl World {
         }
     }
 
-    /// Takes the message at `place` out of the queue, for a test that delivers it later.
-    pub fn take_at(&mut self, place: usize) -> Option<Letter> {
-        self.queue.remove(place)
+    /// Keeps the message at `place` of the queue back until [`World::release`].
+    pub fn delay_at(&mut self, place: usize) {
+        self.delayed.extend(self.queue.remove(place));
     }
 
-    /// Puts a message into the queue.
-    pub fn put(&mut self, letter: Letter) {
-        self.queue.push_back(letter);
+    /// Puts the messages that were kept back at the end of the queue.
+    pub fn release(&mut self) {
+        self.queue.extend(self.delayed.drain(..));
+    }
+
+    /// The messages that are on their way, kept back ones too, that their process has not seen yet; each once.
+    pub fn unseen(&self) -> BTreeMap<Id, &Letter> {
+        let letters = self.queue.iter().chain(&self.delayed);
+        let unseen = letters.filter(|letter| {
+            self.processes.get(&letter.target).is_none_or(|running| !running.slots.contains_key(&letter.id))
+        });
+        unseen.map(|letter| (letter.id, letter)).collect()
     }
 
     /// Delivers one message; the outcome if it was for a process that had not seen it.
@@ -292,7 +313,7 @@ impl World {
 
     fn deliver_to_process(&mut self, letter: Letter) -> Option<Outcome> {
         let running = self.processes.get_mut(&letter.target)?;
-        if self.deduplicate && running.slots.contains_key(&letter.id) {
+        if running.slots.contains_key(&letter.id) && !self.repeats.contains(&letter.target) {
             return None;
         }
         let slot = running.messages.len();

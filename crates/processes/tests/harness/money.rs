@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use ao::Id;
+use processes::benchmark::audit;
 
 use super::World;
 
@@ -28,12 +29,43 @@ pub fn supply(world: &World, token: Id) -> u128 {
 
 /// Panics if the money of the world does not add up.
 pub fn check(world: &World) {
-    for token in world.processes_of("token") {
-        if has_tables(world, token) {
-            let total: u128 = balances(world, token).values().sum();
-            assert_eq!(total, supply(world, token), "I1: the balances are not the supply");
+    let tokens = world.processes_of("token");
+    for token in &tokens {
+        if has_tables(world, *token) {
+            let total: u128 = balances(world, *token).values().sum();
+            assert_eq!(total, supply(world, *token), "I1: the balances are not the supply");
         }
     }
+    for benchmark in world.processes_of("benchmark") {
+        if has_tables(world, benchmark) {
+            tokens.iter().for_each(|token| check_escrow(world, benchmark, *token));
+        }
+    }
+}
+
+/// I3, the books of each pool, and I2: what the token has for the benchmark is what the benchmark believes to have, but for
+/// the notices that are still on their way.
+fn check_escrow(world: &World, benchmark: Id, token: Id) {
+    let mut books = world.tables(benchmark, |store| audit(store, &token)).expect("books");
+    for pool in &books.pools {
+        assert!(pool.balance(), "I3: the books of a pool do not balance: {pool:?}");
+    }
+    if world.env(benchmark).tags.get("Token") != Some(token.to_string().as_str()) {
+        books.pools.clear(); // Pools hold the configured token only.
+    }
+    let (mut credited, mut debited) = (0, 0);
+    for letter in world.unseen().values().filter(|letter| letter.from == token && letter.target == benchmark) {
+        let quantity: u128 = letter.tag("Quantity").and_then(|text| text.parse().ok()).unwrap_or_default();
+        match letter.action() {
+            "Credit-Notice" => credited += quantity,
+            "Debit-Notice" => debited += quantity,
+            _ => {}
+        }
+    }
+    let cast = world.cast.get(&(token, benchmark)).copied().unwrap_or_default();
+    let backing = books.backing().expect("a sum that fits").units();
+    let balance = balance(world, token, benchmark);
+    assert_eq!(balance + debited, backing + cast + credited, "I2: the escrow is not backed: {books:?}");
 }
 
 fn has_tables(world: &World, process: Id) -> bool {

@@ -1,0 +1,111 @@
+//! From a request to a response: the prompts go to the engine, the results get their receipt.
+
+use inference::{Description, Engine, GenerateRequest, InferenceError, Progress, ScorePrompt, ScoreRequest, Scored};
+use processes::herder::wire::{
+    Answer, Finish, InferenceRequest, InferenceResponse, PromptResult, Receipt, Request, RequestKind, results_hash,
+};
+
+/// What holds for prompts that say nothing themselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Defaults {
+    /// Tokens to generate at most.
+    pub(super) max_tokens: u32,
+    /// The text before each prompt.
+    pub(super) system_prompt: Option<String>,
+}
+
+/// Answers a request with the model that is loaded: the JSON of a response for a batch, text for a plain prompt.
+pub(super) fn answer(
+    engine: &mut dyn Engine,
+    request: &Request,
+    file_hash: &str,
+    defaults: &Defaults,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Vec<u8>, InferenceError> {
+    match request {
+        Request::Plain(prompt) => {
+            let mut plain = GenerateRequest::new(vec![prompt.clone()], defaults.max_tokens);
+            plain.system_prompt.clone_from(&defaults.system_prompt);
+            let generated = engine.generate(&plain, progress)?;
+            Ok(generated.into_iter().next().map(|generated| generated.text).unwrap_or_default().into_bytes())
+        }
+        Request::Batch(batch) => {
+            let results = match batch.kind {
+                RequestKind::Generate => generate(engine, batch, progress)?,
+                RequestKind::Loglikelihood => score(engine, batch, progress)?,
+            };
+            let receipt = receipt(&engine.describe()?, batch, &results, file_hash);
+            let response = InferenceResponse { results, receipt };
+            serde_json::to_vec(&response).map_err(|error| InferenceError::Compute { reason: error.to_string() })
+        }
+    }
+}
+
+fn generate(
+    engine: &mut dyn Engine,
+    batch: &InferenceRequest,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Vec<PromptResult>, InferenceError> {
+    let prompts = batch.prompts.iter().map(|prompt| prompt.prompt.clone()).collect();
+    let mut request = GenerateRequest::new(prompts, batch.max_tokens);
+    request.system_prompt.clone_from(&batch.system_prompt);
+    request.stop.clone_from(&batch.stop);
+    let generated = engine.generate(&request, progress)?;
+    let result = |(prompt, generated): (&processes::herder::wire::Prompt, inference::Generated)| {
+        let finish = match generated.finish {
+            inference::Finish::Stop => Finish::Stop,
+            inference::Finish::Length => Finish::Length,
+            inference::Finish::ContextExceeded => Finish::ContextExceeded,
+        };
+        PromptResult { id: prompt.id, answer: Answer::Generated { output: generated.text, tokens: generated.tokens, finish } }
+    };
+    Ok(batch.prompts.iter().zip(generated).map(result).collect())
+}
+
+fn score(
+    engine: &mut dyn Engine,
+    batch: &InferenceRequest,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Vec<PromptResult>, InferenceError> {
+    let prompts = batch.prompts.iter();
+    let prompts = prompts.map(|prompt| ScorePrompt { prompt: prompt.prompt.clone(), continuations: prompt.continuations.clone() });
+    let request = ScoreRequest { system_prompt: batch.system_prompt.clone(), prompts: prompts.collect() };
+    let scored = engine.score(&request, progress)?;
+    let result = |(prompt, scored): (&processes::herder::wire::Prompt, Scored)| {
+        let answer = match scored {
+            Scored::Likelihoods(likelihoods) => {
+                let pairs = likelihoods.iter().map(|likelihood| (likelihood.log_probability, likelihood.is_greedy));
+                Answer::Scored { loglikelihoods: pairs.collect() }
+            }
+            Scored::ContextExceeded => Answer::Generated { output: String::new(), tokens: 0, finish: Finish::ContextExceeded },
+        };
+        PromptResult { id: prompt.id, answer }
+    };
+    Ok(batch.prompts.iter().zip(scored).map(result).collect())
+}
+
+/// What somebody needs to know who wants the same results.
+fn receipt(engine: &Description, batch: &InferenceRequest, results: &[PromptResult], file_hash: &str) -> Receipt {
+    Receipt {
+        model_file_hash: file_hash.to_owned(),
+        engine: engine.engine.clone(),
+        build: engine.build.clone(),
+        profile: engine.profile.clone(),
+        instruction_set: engine.instruction_set.clone(),
+        prompts_hash: batch.prompts_hash(),
+        output_hash: results_hash(results),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_prompt_without_a_model_is_an_error() {
+        let mut engine = inference::scripted::ScriptedEngine::default();
+        let request = Request::Plain("2 + 2 =".to_owned());
+        let defaults = Defaults { max_tokens: 4, system_prompt: None };
+        assert!(answer(&mut engine, &request, "", &defaults, &mut |_| {}).is_err());
+    }
+}

@@ -1,0 +1,244 @@
+//! A loaded model with its context, and its vocabulary.
+
+#![expect(unsafe_code, reason = "the context borrows the model beside it, which safe Rust cannot express")]
+
+use std::fs::File;
+use std::mem::ManuallyDrop;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::ptr::NonNull;
+
+use llama_cpp_2::context::LlamaContext;
+use llama_cpp_2::context::params::LlamaContextParams;
+use llama_cpp_2::llama_batch::LlamaBatch;
+use llama_cpp_2::model::LlamaModel;
+use llama_cpp_2::model::params::LlamaModelParams;
+use llama_cpp_2::token::LlamaToken;
+use llama_cpp_2::vocab::LlamaVocab;
+
+use super::backend;
+use super::chat::{ChatFrame, Text};
+use crate::engine::{EngineOptions, LoadedModel, ModelFile};
+use crate::error::InferenceError;
+use crate::gguf::{self, Header};
+use crate::limits::{BRANCHES_MAX, LOGIT_ROWS_MAX, TEXT_BYTES_PER_TOKEN};
+
+/// Prompts are computed in chunks of this many tokens (see [`crate::prefix`]). Part of the profile `exact`: another
+/// number gives other bits.
+pub(super) const CHUNK_TOKENS: usize = 64;
+
+/// Architectures that read a text without continuing it, and such that need an encoder's run first.
+const NOT_GENERATIVE: [&str; 4] = ["bert", "t5", "t5encoder", "eurobert"];
+
+/// A model that is ready to compute.
+pub(super) struct Model {
+    /// Dropped before `model`, which it borrows.
+    pub(super) context: ManuallyDrop<LlamaContext<'static>>,
+    model: NonNull<LlamaModel>,
+    pub(super) batch: LlamaBatch<'static>,
+    /// The tokens of the whole chunks that are in sequence 0 of the cache.
+    pub(super) cached: Vec<i32>,
+    /// Whether the cache can forget the end of a sequence; recurrent models cannot.
+    pub(super) can_share: bool,
+    context_tokens: usize,
+    chat: Option<ChatFrame>,
+}
+
+// SAFETY: the model and the context may be used from any thread, one at a time (both wrappers are `Send` for that
+// reason), and nobody else holds the pointer.
+unsafe impl Send for Model {}
+
+impl std::fmt::Debug for Model {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Model").field("context_tokens", &self.context_tokens).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Model {
+    fn drop(&mut self) {
+        // SAFETY: the context is dropped here and nowhere else, and not used afterwards.
+        unsafe { ManuallyDrop::drop(&mut self.context) };
+        // SAFETY: the pointer came from `Box::into_raw`, and its only borrower was the context.
+        drop(unsafe { Box::from_raw(self.model.as_ptr()) });
+    }
+}
+
+impl Model {
+    /// Checks the file, then loads it.
+    pub(super) fn load(file: &ModelFile, options: &EngineOptions) -> Result<(Self, LoadedModel), InferenceError> {
+        let backend = backend::start()?;
+        let (opened, header) = check(file)?;
+        backend::take_reason();
+        let parameters = LlamaModelParams::default().with_n_gpu_layers(0);
+        let model = LlamaModel::load_from_file(backend, reopened(&opened, &file.path), &parameters)
+            .map_err(|error| InferenceError::Model { reason: reason_or(&error.to_string()) })?;
+        let context_tokens = match model.n_ctx_train() {
+            0 => options.context_tokens.min(512),
+            trained => options.context_tokens.min(trained),
+        };
+        let facts = LoadedModel {
+            architecture: header.architecture.clone(),
+            name: header.name.clone(),
+            parameters: header.parameters(),
+            context_tokens,
+            vocabulary: model.n_vocab().unsigned_abs(),
+            sandbox: String::new(),
+        };
+        let can_share = !model.is_recurrent() && !model.is_hybrid();
+        let chat = ChatFrame::of(&model);
+        let model = NonNull::from(Box::leak(Box::new(model)));
+        // SAFETY: the model lives in its own allocation until `Drop` frees it, after the context.
+        let borrowed: &'static LlamaModel = unsafe { model.as_ref() };
+        let context = borrowed.new_context(backend, context_parameters(options, context_tokens)).map_err(|error| {
+            // SAFETY: no context was made, so nothing borrows the model; the pointer came from a box.
+            drop(unsafe { Box::from_raw(model.as_ptr()) });
+            InferenceError::Model { reason: reason_or(&error.to_string()) }
+        })?;
+        let batch = LlamaBatch::new(CHUNK_TOKENS.max(LOGIT_ROWS_MAX), 1);
+        let context_tokens = context_tokens as usize;
+        let context = ManuallyDrop::new(context);
+        Ok((Self { context, model, batch, cached: Vec::new(), can_share, context_tokens, chat }, facts))
+    }
+
+    /// Longest text in tokens.
+    pub(super) fn context_tokens(&self) -> usize {
+        self.context_tokens
+    }
+
+    /// How texts become tokens.
+    pub(super) fn vocabulary(&self) -> Vocabulary<'_> {
+        // SAFETY: the model lives as long as `self`.
+        let model = unsafe { self.model.as_ref() };
+        let text_bytes_max = self.context_tokens * TEXT_BYTES_PER_TOKEN;
+        Vocabulary { vocabulary: model.vocab(), chat: self.chat.as_ref(), text_bytes_max }
+    }
+}
+
+/// The reason that llama.cpp logged, or what the wrapper says.
+pub(super) fn reason_or(otherwise: &str) -> String {
+    let reason = backend::take_reason();
+    if reason.is_empty() { otherwise.to_owned() } else { reason }
+}
+
+/// Opens the file and lets our own reader look at it before llama.cpp does.
+fn check(file: &ModelFile) -> Result<(File, Header), InferenceError> {
+    let io = |error: std::io::Error| InferenceError::ModelFile { path: file.path.clone(), reason: error.to_string() };
+    let opened = File::open(&file.path).map_err(io)?;
+    let length = opened.metadata().map_err(io)?.len();
+    let header = Header::read(&opened, 0, length)?;
+    if NOT_GENERATIVE.contains(&header.architecture.as_str()) || header.architecture.ends_with("-bert") {
+        let reason = format!("the architecture `{}` does not continue texts", header.architecture);
+        return Err(InferenceError::Model { reason });
+    }
+    if let Some(expected) = &file.file_hash {
+        let found = gguf::file_hash(&opened, 0, length)?;
+        if !found.eq_ignore_ascii_case(expected) {
+            return Err(InferenceError::HashMismatch { expected: expected.clone(), found });
+        }
+    }
+    Ok((opened, header))
+}
+
+/// A path that leads to the very file that was checked, even if another one has taken its name since.
+fn reopened(file: &File, otherwise: &Path) -> PathBuf {
+    #[cfg(unix)]
+    {
+        use std::os::fd::AsRawFd as _;
+        let path = PathBuf::from(format!("/dev/fd/{}", file.as_raw_fd()));
+        if path.exists() {
+            return path;
+        }
+    }
+    let _ = file;
+    otherwise.to_owned()
+}
+
+fn context_parameters(options: &EngineOptions, context_tokens: u32) -> LlamaContextParams {
+    let threads = i32::try_from(options.threads.max(1)).unwrap_or(1);
+    let batch = CHUNK_TOKENS.max(LOGIT_ROWS_MAX) as u32;
+    LlamaContextParams::default()
+        .with_n_ctx(NonZeroU32::new(context_tokens))
+        .with_n_batch(batch)
+        .with_n_ubatch(batch)
+        .with_n_seq_max(BRANCHES_MAX as u32 + 1)
+        .with_kv_unified(true)
+        .with_n_threads(threads)
+        .with_n_threads_batch(threads)
+        // From 512 cells on, flash attention sums one token's values per thread: bits would depend on their number.
+        .with_flash_attention_policy(llama_cpp_sys_2::LLAMA_FLASH_ATTN_TYPE_DISABLED)
+        .with_no_perf(true)
+}
+
+/// How texts become tokens and tokens become texts.
+pub(super) struct Vocabulary<'model> {
+    vocabulary: LlamaVocab<'model>,
+    chat: Option<&'model ChatFrame>,
+    text_bytes_max: usize,
+}
+
+impl Vocabulary<'_> {
+    /// A longer text cannot fit into the context.
+    pub(super) fn text_bytes_max(&self) -> usize {
+        self.text_bytes_max
+    }
+
+    /// What the model is given for a prompt.
+    pub(super) fn frame(&self, system: Option<&str>, prompt: &str) -> Text {
+        match (system, self.chat) {
+            (None, _) => Text::plain(prompt),
+            (Some(system), Some(chat)) => chat.fill(system, prompt),
+            (Some(system), None) => Text::plain(format!("{system}\n\n{prompt}")),
+        }
+    }
+
+    /// The tokens of a text from outside: what looks like a special token is text.
+    pub(super) fn tokens(&self, text: &str) -> Vec<i32> {
+        self.tokenize(text, false)
+    }
+
+    fn tokenize(&self, text: &str, parse_special: bool) -> Vec<i32> {
+        let tokens = self.vocabulary.tokenize(text.as_bytes(), false, parse_special);
+        tokens.into_iter().map(|token| token.0).collect()
+    }
+
+    /// The tokens of a framed text, with the start token if the model wants one.
+    pub(super) fn framed_tokens(&self, text: &Text) -> Vec<i32> {
+        let mut tokens = Vec::new();
+        if self.vocabulary.should_add_bos() {
+            tokens.push(self.vocabulary.bos().0);
+        }
+        let body = self.body_tokens(text);
+        // Some templates write the start token themselves.
+        let written = tokens.first().is_some() && tokens.first() == body.first() && text.has_template();
+        tokens.extend_from_slice(&body[usize::from(written)..]);
+        tokens
+    }
+
+    /// Tokenised as one text where that is safe, because tokens form across the borders of pieces; piece by piece if
+    /// a piece from outside would become a special token.
+    fn body_tokens(&self, text: &Text) -> Vec<i32> {
+        if !text.has_template() {
+            return self.tokens(&text.joined());
+        }
+        let mut outside = text.pieces.iter().filter(|piece| !piece.is_template);
+        if outside.all(|piece| self.tokenize(&piece.text, true) == self.tokenize(&piece.text, false)) {
+            return self.tokenize(&text.joined(), true);
+        }
+        text.pieces.iter().flat_map(|piece| self.tokenize(&piece.text, piece.is_template)).collect()
+    }
+
+    /// The token before a text of no tokens: the start token, else the end-of-text token, else token 0.
+    pub(super) fn start_token(&self) -> i32 {
+        [self.vocabulary.bos().0, self.vocabulary.eos().0].into_iter().find(|&token| token >= 0).unwrap_or(0)
+    }
+
+    /// Whether generation ends with this token.
+    pub(super) fn ends_text(&self, token: i32) -> bool {
+        self.vocabulary.is_eog(LlamaToken(token))
+    }
+
+    /// The bytes of a token; none for a special token.
+    pub(super) fn piece(&self, token: i32) -> Vec<u8> {
+        self.vocabulary.token_to_piece(LlamaToken(token), false, None)
+    }
+}
