@@ -3,7 +3,6 @@
 
 mod body;
 mod compute_unit;
-mod cursor;
 pub(crate) mod error;
 pub(crate) mod extract;
 mod gateway;

@@ -1,159 +1,144 @@
-//! Applying messages to a process: one transaction for a batch, a savepoint for each message.
-
-use std::panic::{AssertUnwindSafe, catch_unwind};
+//! Handling messages: a batch in one transaction, each message in a savepoint of its own. A fault undoes its message and
+//! becomes its result; a failure of the machine undoes the batch and stops the process.
 
 use ao::{Effects, Message, MessageKind};
-use processes::{Env, Fault, Module};
+use processes::{Env, Module};
 
-use super::file::{Alarm, ProcessFile, Progress};
-use crate::cron::{ALARM_PREFIX, alarm_name};
+use super::process_file::{ProcessFile, kind_text};
 use crate::limits;
 use crate::log::{Body, Logged};
 
-/// What a batch came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Applied {
-    pub progress: Progress,
+/// What is fixed about a process from its spawn on.
+pub(crate) struct Identity {
+    /// What it runs.
+    pub module: &'static dyn Module,
+    /// What it knows about itself.
+    pub env: Env,
+    /// When it was spawned, milliseconds since 1970.
+    pub spawned_ms: u64,
+}
+
+/// What came of a batch.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Applied {
+    /// Messages that were handled.
     pub messages: usize,
+    /// How many of them ended in a fault.
     pub faults: usize,
 }
 
-/// Applies records that follow what the process has applied. An error stops the process: it is the machine's or the
-/// module's, and never the result of a message.
-pub(super) fn batch(
-    file: &ProcessFile,
-    module: &dyn Module,
-    env: &Env,
-    delivered: u64,
-    records: Vec<Logged>,
-) -> Result<Applied, String> {
-    let transaction = file.begin().map_err(|error| format!("its file cannot be written: {error}"))?;
-    let failed = |error: rusqlite::Error| format!("its file cannot be written: {error}");
-    let mut progress = Progress { delivered, ..file.progress().map_err(failed)? };
-    let (messages, mut faults) = (records.len(), 0);
-    for record in records {
-        if record.slot != progress.applied {
-            return Err(format!("slot {} came where slot {} was due", record.slot, progress.applied));
-        }
-        let body = Body::decode(&record.body).map_err(|reason| format!("slot {}: {reason}", record.slot))?;
-        let (hops, tick) = (body.hops(), tick_name(&body));
-        let message = body.into_message(&record).map_err(|reason| format!("slot {}: {reason}", record.slot))?;
-        begin_message(file, module, &message, tick.as_ref(), &mut progress).map_err(failed)?;
-        let outcome = handle(file, module, env, &message)?;
-        if let Ok(Effects { wake_at_ms: Some(at_ms), .. }) = &outcome {
-            progress.alarm = Some(alarm(*at_ms, &message, tick.as_ref()));
-        }
-        faults += usize::from(outcome.is_err());
-        file.record(&message, hops, &outcome).map_err(failed)?;
-        progress.applied += 1;
-    }
-    file.set_progress(&progress).map_err(failed)?;
-    transaction.commit().map_err(failed)?;
-    Ok(Applied { progress, messages, faults })
-}
-
-/// What a message would do now; the file stays as it is.
-pub(super) fn dry_run(
-    file: &ProcessFile,
-    module: &dyn Module,
-    env: &Env,
-    message: &Message,
-) -> Result<Result<Effects, String>, String> {
-    let transaction = file.begin().map_err(|error| format!("its file cannot be used: {error}"))?;
-    let outcome = handle(file, module, env, message);
-    transaction.rollback().map_err(|error| format!("its file cannot be used: {error}"))?;
+/// Handles records in order and commits. An error leaves the file as it was.
+pub(crate) fn apply(file: &ProcessFile, identity: &Identity, records: Vec<Logged>) -> Result<Applied, String> {
+    let text = |error: rusqlite::Error| error.to_string();
+    file.connection().execute_batch("BEGIN IMMEDIATE").map_err(text)?;
+    let outcome = records.into_iter().try_fold(Applied::default(), |mut applied, record| {
+        applied.faults += usize::from(handle(file, identity, record)?);
+        applied.messages += 1;
+        Ok(applied)
+    });
+    let end = if outcome.is_ok() { "COMMIT" } else { "ROLLBACK" };
+    file.connection().execute_batch(end).map_err(text)?;
     outcome
 }
 
-/// The clock and the time of a tick.
-fn tick_name(body: &Body) -> Option<(String, u64)> {
-    match body {
-        Body::Tick(tick) => Some((tick.name.clone(), tick.due_ms)),
+/// Handles one record; whether it ended in a fault.
+fn handle(file: &ProcessFile, identity: &Identity, record: Logged) -> Result<bool, String> {
+    let body = Body::decode(&record.body).map_err(|reason| format!("slot {} cannot be read: {reason}", record.slot))?;
+    let hops = body.hops();
+    let tick = match &body {
+        Body::Tick(tick) => Some(tick.clone()),
         Body::Item { .. } | Body::Pushed(_) => None,
-    }
-}
-
-/// What the node notes before the process sees a message: clocks begin with the spawn, and move with their ticks.
-fn begin_message(
-    file: &ProcessFile,
-    module: &dyn Module,
-    message: &Message,
-    tick: Option<&(String, u64)>,
-    progress: &mut Progress,
-) -> rusqlite::Result<()> {
-    if message.kind == MessageKind::Spawn {
-        for cron in module.crons() {
-            file.set_clock(cron.action, message.timestamp_ms)?;
-        }
-    }
-    let Some((name, due_ms)) = tick else { return Ok(()) };
-    if !name.starts_with(ALARM_PREFIX) {
-        return file.set_clock(name, *due_ms);
-    }
-    if progress.alarm.is_some_and(|alarm| alarm_name(alarm.set_slot) == *name) {
-        progress.alarm = None;
-    }
-    Ok(())
-}
-
-/// The alarm that a message set. One that was set by the alarm before it keeps a distance, or a process could wake itself
-/// without end.
-fn alarm(at_ms: u64, message: &Message, tick: Option<&(String, u64)>) -> Alarm {
-    let woken = tick.is_some_and(|(name, _)| name.starts_with(ALARM_PREFIX));
-    let earliest_ms = if woken { message.timestamp_ms + limits::ALARM_PAUSE_MS } else { 0 };
-    Alarm { at_ms: at_ms.max(earliest_ms), set_slot: message.slot }
-}
-
-/// One message within its savepoint: its effects, or the text of the fault that undid it.
-fn handle(
-    file: &ProcessFile,
-    module: &dyn Module,
-    env: &Env,
-    message: &Message,
-) -> Result<Result<Effects, String>, String> {
-    let failed = |error: rusqlite::Error| format!("its file cannot be written: {error}");
-    let run = |sql: &'static str| file.database().connection().prepare_cached(sql)?.execute([]).map(drop);
-    run("SAVEPOINT message").map_err(failed)?;
-    let outcome = catch_unwind(AssertUnwindSafe(|| {
-        file.database().handle(|store| match message.kind {
-            MessageKind::Spawn => module.spawn(store, message, env),
-            _ => module.handle(store, message, env),
-        })
-    }));
-    let outcome = match outcome {
-        Ok(outcome) => outcome.and_then(within_limits),
-        Err(_) => return Err(format!("its module '{}' panicked in slot {}", module.name(), message.slot)),
     };
-    match outcome {
-        Ok(effects) => {
-            run("RELEASE message").map_err(failed)?;
-            Ok(Ok(effects))
-        }
-        Err(fault) if fault.is_of_the_machine() => Err(format!("slot {}: {fault}", message.slot)),
-        Err(fault) => {
-            run("ROLLBACK TO message").map_err(failed)?;
-            run("RELEASE message").map_err(failed)?;
-            Ok(Err(fault.to_string()))
+    let message = body.into_message(&record).map_err(|reason| format!("slot {} cannot be read: {reason}", record.slot))?;
+    let outcome = attempt(file, identity, &message, hops)?;
+    if let Some(tick) = tick {
+        let sql = "INSERT INTO node_clocks (name, due_ms) VALUES (?1, ?2)
+                   ON CONFLICT (name) DO UPDATE SET due_ms = max(due_ms, ?2)";
+        let set = file.connection().prepare_cached(sql).and_then(|mut sql| sql.execute((&tick.name, tick.due_ms as i64)));
+        set.map_err(|error| error.to_string())?;
+        if tick.name == super::ALARM {
+            let sql = "UPDATE node_state SET wake_at_ms = NULL WHERE wake_at_ms <= ?";
+            let cleared = file.connection().prepare_cached(sql).and_then(|mut sql| sql.execute([tick.due_ms as i64]));
+            cleared.map_err(|error| error.to_string())?;
         }
     }
+    store(file, &message, hops, &outcome).map_err(|error| error.to_string())?;
+    Ok(outcome.is_err())
 }
 
-/// Refuses effects over the limits of an outbox.
-fn within_limits(effects: Effects) -> Result<Effects, Fault> {
+/// Runs the handler in a savepoint: the outer error is the machine's, the inner one the message's.
+fn attempt(file: &ProcessFile, identity: &Identity, message: &Message, hops: u8) -> Result<Result<Effects, String>, String> {
+    let run = |sql: &str| file.connection().execute_batch(sql).map_err(|error| error.to_string());
+    run("SAVEPOINT message")?;
+    let outcome = file.database.handle(|store| {
+        if message.kind == MessageKind::Spawn {
+            identity.module.spawn(store, message, &identity.env)
+        } else {
+            identity.module.handle(store, message, &identity.env)
+        }
+    });
+    let outcome = match outcome {
+        Err(fault) if fault.is_of_the_machine() => return Err(fault.to_string()),
+        Err(fault) => Err(fault.to_string()),
+        Ok(effects) => within_limits(effects, hops),
+    };
+    run(if outcome.is_ok() { "RELEASE message" } else { "ROLLBACK TO message; RELEASE message" })?;
+    Ok(outcome)
+}
+
+/// What a process would answer, with everything undone.
+pub(crate) fn dry_run(file: &ProcessFile, identity: &Identity, message: &Message) -> Result<Result<Effects, String>, String> {
+    let text = |error: rusqlite::Error| error.to_string();
+    file.connection().execute_batch("BEGIN").map_err(text)?;
+    let outcome = attempt(file, identity, message, 0);
+    file.connection().execute_batch("ROLLBACK").map_err(text)?;
+    outcome
+}
+
+/// Effects that are over a limit of the node are a fault.
+fn within_limits(effects: Effects, hops: u8) -> Result<Effects, String> {
     let count = effects.messages.len() + effects.spawns.len();
+    let size = |tags: &ao::Tags, data: &[u8]| data.len() + tags.iter().map(|tag| tag.name.len() + tag.value.len()).sum::<usize>();
+    let bytes = effects.messages.iter().map(|message| size(&message.tags, &message.data)).sum::<usize>()
+        + effects.spawns.iter().map(|spawn| size(&spawn.tags, &spawn.data)).sum::<usize>();
     if count > limits::OUTBOX_MESSAGES_MAX {
-        let max = limits::OUTBOX_MESSAGES_MAX;
-        return Err(Fault::Refused(format!("this message would send {count} messages, and {max} are the limit")));
+        return Err(format!("the answer has {count} messages, and may have {}", limits::OUTBOX_MESSAGES_MAX));
     }
-    let messages = effects.messages.iter().map(|message| (&message.tags, &message.data));
-    let spawns = effects.spawns.iter().map(|spawn| (&spawn.tags, &spawn.data));
-    let bytes: usize = messages
-        .chain(spawns)
-        .map(|(tags, data)| data.len() + tags.iter().map(|tag| tag.name.len() + tag.value.len()).sum::<usize>())
-        .sum();
     if bytes > limits::OUTBOX_BYTES_MAX {
-        let max = limits::OUTBOX_BYTES_MAX;
-        return Err(Fault::Refused(format!("this message would send {bytes} bytes, and {max} are the limit")));
+        return Err(format!("the answer has {bytes} bytes, and may have {}", limits::OUTBOX_BYTES_MAX));
+    }
+    if count > 0 && hops >= limits::HOPS_MAX {
+        return Err(format!("the chain of messages is {hops} long, and may be {}", limits::HOPS_MAX));
     }
     Ok(effects)
+}
+
+/// Writes down what came of a message, and how far the process is now.
+fn store(file: &ProcessFile, message: &Message, hops: u8, outcome: &Result<Effects, String>) -> rusqlite::Result<()> {
+    let connection = file.connection();
+    let (effects, fault, sends) = match outcome {
+        Ok(effects) => {
+            let text = serde_json::to_string(effects).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+            (Some(text), None, effects.messages.len() + effects.spawns.len())
+        }
+        Err(fault) => (None, Some(fault), 0),
+    };
+    let sql = "INSERT INTO node_results (slot, message, timestamp_ms, kind, pushed_for, hops, fault, effects, sends)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    connection.prepare_cached(sql)?.execute((
+        message.slot as i64,
+        message.id.as_bytes(),
+        message.timestamp_ms as i64,
+        kind_text(message.kind),
+        message.pushed_for.as_bytes(),
+        hops,
+        fault,
+        effects,
+        sends as i64,
+    ))?;
+    connection.prepare_cached("UPDATE node_state SET applied = ?")?.execute([message.slot as i64])?;
+    if let Ok(Effects { wake_at_ms: Some(wake_at_ms), .. }) = outcome {
+        connection.prepare_cached("UPDATE node_state SET wake_at_ms = ?")?.execute([*wake_at_ms as i64])?;
+    }
+    Ok(())
 }
