@@ -8,8 +8,6 @@ mod sqlite;
 mod verify;
 mod writer;
 
-#[cfg(test)]
-mod tests;
 
 use ao::{HashChain, Id, MessageKind};
 use tokio::sync::oneshot;

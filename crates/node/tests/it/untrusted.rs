@@ -1,0 +1,110 @@
+//! What strangers send.
+
+use ao::{Id, Tags};
+
+use crate::place::{Place, tag};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forged_from_process_speaks_for_its_signer_only() {
+    let place = Place::new().await;
+    // A stranger who names the token's owner, or the token itself, mints nothing.
+    for claimed in [place.token, place.node.address()] {
+        let tags = Tags::new()
+            .with("Action", "Mint")
+            .with("Quantity", "1000000")
+            .with("From-Process", claimed.to_string())
+            .with("From", claimed.to_string())
+            .with("Owner", claimed.to_string());
+        let item = place.item(place.token, tags, b"");
+        assert_eq!(place.post(&item).await.0, 202);
+        place.result(&item).await;
+    }
+    place.node.idle().await;
+    assert_eq!(place.balance(&place.alice.address()).await, "1000");
+    assert_eq!(place.balance(&place.token).await, "0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_message_is_refused_in_json_and_leaves_no_trace() {
+    let place = Place::new().await;
+    let mut tampered = place.item(place.token, Tags::new().with("Action", "Info"), b"data").to_bytes();
+    *tampered.last_mut().unwrap() ^= 1;
+    let mut large = place.transfer("1").to_bytes();
+    large.resize(10 * 1024 * 1024 + 1, 0);
+    let plain = ao::DataItem::sign(&place.alice, Some(place.token), None, Tags::new(), Vec::new()).unwrap().to_bytes();
+    let nobody = place.item(Id::new([5; 32]), Tags::new().with("Action", "Info"), b"").to_bytes();
+    for (case, bytes, status, code) in [
+        ("nothing", Vec::new(), 400, "bad-item"),
+        ("noise", vec![7; 2000], 400, "bad-item"),
+        ("a flipped bit", tampered, 400, "bad-signature"),
+        ("too large", large, 413, "item-too-large"),
+        ("no tags of AO", plain, 422, "missing-tag"),
+        ("an unknown process", nobody, 404, "unknown-process"),
+    ] {
+        let (answered, json) = place.post_bytes(bytes).await;
+        assert_eq!((answered, json["code"].as_str()), (status, Some(code)), "{case}: {json}");
+    }
+    assert_eq!(place.get("/processes").await.1["processes"][0]["head"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_wrong_address_is_answered_in_json() {
+    let place = Place::new().await;
+    let nobody = Id::new([5; 32]);
+    for (path, status) in [
+        (format!("/result/{nobody}?process-id={}", place.token), 404),
+        (format!("/result/{nobody}?process-id={nobody}"), 404),
+        (format!("/result/{nobody}"), 400),
+        (format!("/results/{nobody}"), 404),
+        (format!("/results/{}?from=nonsense", place.token), 400),
+        (format!("/{nobody}"), 404),
+        ("/..%2F..%2Fnode.json".to_owned(), 400),
+        ("/no/such/place".to_owned(), 404),
+        (format!("/processes/{nobody}"), 404),
+    ] {
+        let (answered, json) = place.get(&path).await;
+        assert_eq!(answered, status, "{path}: {json}");
+        assert!(json["error"].is_string(), "{path}: {json}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_spawned_by_an_item_is_its_signers() {
+    let place = Place::new().await;
+    let tags = Tags::new()
+        .with("Data-Protocol", "ao")
+        .with("Type", "Process")
+        .with("Module", "token")
+        .with("Name", "Other")
+        .with("Ticker", "OTHER");
+    let spawn = ao::DataItem::sign(&place.alice, None, None, tags, Vec::new()).unwrap();
+    let (status, answer) = place.post(&spawn).await;
+    assert_eq!((status, answer["processId"].as_str()), (202, Some(spawn.id().to_string().as_str())));
+    let mint = Tags::new().with("Action", "Mint").with("Quantity", "7");
+    place.post(&place.item(spawn.id(), mint, b"")).await;
+    place.node.idle().await;
+    let tags = Tags::new().with("Action", "Balance").with("Recipient", place.alice.address().to_string());
+    assert_eq!(place.dry_run(spawn.id(), tags).await["Output"]["data"], "7");
+    let unknown = Tags::new().with("Data-Protocol", "ao").with("Type", "Process").with("Module", "no-such-module");
+    let unknown = ao::DataItem::sign(&place.alice, None, None, unknown, Vec::new()).unwrap();
+    assert_eq!(place.post(&unknown).await.1["code"], "unknown-module");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schedule_is_a_chain_of_signed_assignments() {
+    let place = Place::new().await;
+    for _ in 0..3 {
+        place.post(&place.transfer("1")).await;
+    }
+    let (_, schedule) = place.get(&format!("/{0}?process-id={0}", place.token)).await;
+    let edges = schedule["edges"].as_array().unwrap();
+    assert_eq!(edges.len(), 4);
+    let chains: Vec<&str> = edges.iter().map(|edge| tag(&edge["node"]["assignment"], "Hash-Chain")).collect();
+    assert_eq!(chains[0], ao::sha256(place.token.as_bytes()).to_string());
+    for pair in edges.windows(2) {
+        let (before, after) = (&pair[0]["node"]["assignment"], &pair[1]["node"]["assignment"]);
+        let id: Id = before["id"].as_str().unwrap().parse().unwrap();
+        let chain: Id = tag(before, "Hash-Chain").parse().unwrap();
+        assert_eq!(tag(after, "Hash-Chain"), ao::HashChain(chain).next(&id).0.to_string());
+    }
+}
