@@ -109,7 +109,7 @@ impl Output {
 /// A table for people.
 pub(crate) fn table(columns: &[Column], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
     table.set_header(columns.iter().map(|column| match column {
         Column::Text(head) | Column::Number(head) => *head,
     }));

@@ -88,3 +88,40 @@ pub const POOLS_PAGE: u32 = 100;
 
 /// The most rows that a question can ask for in one answer.
 pub const POOL_ROWS_PAGE_MAX: u32 = 5_000;
+
+/// Questions of a dataset.
+pub const DATASET_QUESTIONS_MAX: u64 = 100_000;
+
+/// Uploads of questions that a dataset waits for at a time.
+pub const LOADS_PENDING_MAX: u64 = 16;
+
+/// Different model files that a dataset evaluates: each has a row for each question.
+pub const MODEL_FILES_MAX: u64 = 10_000;
+
+/// Inferences that a dataset asks for one model between two ticks, and the most it has in flight for it.
+pub const INFERENCES_PER_TICK: u64 = 1_000;
+
+/// Questions that a dataset puts into one message to the herder.
+pub const EVALUATIONS_PER_BATCH: usize = 64;
+
+/// Bytes of prompts in one batch, as JSON. A herder takes up to 480 KiB with all that is around them.
+pub const BATCH_BYTES_MAX: usize = 400 * 1024;
+
+/// Times that a question is asked whose inference failed by its worker. Then the evaluation of the model has failed, and
+/// says why; it never counts as wrong.
+pub const QUESTION_ATTEMPTS_MAX: u64 = 5;
+
+/// Bytes that a dataset sends while it handles one message: 1 MiB, the limit of the node, less some room for tags.
+pub const DATASET_SENT_BYTES_MAX: usize = 900 * 1024;
+
+/// Scores that a dataset reports in one message; the others follow a millisecond later.
+pub const REPORTS_PER_MESSAGE: usize = 50;
+
+/// Models in one answer to Get-Models.
+pub const MODELS_PAGE_MAX: u64 = 1_000;
+
+/// Questions in one answer to Results.
+pub const RESULTS_PAGE_MAX: u64 = 500;
+
+/// Bytes of one answer to Results, as JSON: what is over it is on the next page.
+pub const RESULTS_BYTES_MAX: usize = 512 * 1024;

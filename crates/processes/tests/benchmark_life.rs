@@ -75,7 +75,7 @@ fn the_views_are_the_json_that_clients_read() {
     assert_eq!(board["pool"], view);
     let best = &board["leaderboard"][0];
     assert_eq!(best["score"], json!(0.9));
-    assert_eq!(best["interval"], json!([0.825634, 0.944771]));
+    assert_eq!(best["interval"], json!([0.825633, 0.944771]));
     assert_eq!((&best["payout_if_ended"], &best["progress"], &best["status"]), (&json!("1000"), &json!(1.0), &json!("Complete")));
     let other = &board["leaderboard"][1];
     assert_eq!((&other["rank"], &other["score"], &other["progress"]), (&json!(null), &json!(0.75), &json!(0.4)));

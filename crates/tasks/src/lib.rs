@@ -27,7 +27,7 @@ pub use error::TaskError;
 pub use extraction::{Extracted, Extraction};
 pub use protocol::Profile;
 pub use question::{ContentHash, Question};
-pub use task::{Prepared, Task};
+pub use task::{Prepared, Task, built_in};
 pub use task_file::{
     Aggregation, Choices, Filter, Generation, Metadata, MetricEntry, MetricName, OutputType, Pipeline, Target, TaskFile,
 };

@@ -37,6 +37,15 @@ pub struct Prepared {
     pub options: Vec<String>,
 }
 
+/// The task file of a task that comes with the program.
+pub fn built_in(name: &str) -> Result<&'static str, TaskError> {
+    let found = BUILT_IN.iter().find(|(known, _)| *known == name);
+    found.map(|(_, text)| *text).ok_or_else(|| TaskError::UnknownTask {
+        name: name.chars().take(80).collect(),
+        known: BUILT_IN.iter().map(|(known, _)| *known).collect::<Vec<_>>().join(", "),
+    })
+}
+
 impl Task {
     /// Reads and checks a task file.
     pub fn from_yaml(text: &str) -> Result<Self, TaskError> {
@@ -45,12 +54,7 @@ impl Task {
 
     /// A task that comes with the program.
     pub fn built_in(name: &str) -> Result<Self, TaskError> {
-        let found = BUILT_IN.iter().find(|(known, _)| *known == name);
-        let (_, text) = found.ok_or_else(|| TaskError::UnknownTask {
-            name: name.chars().take(80).collect(),
-            known: BUILT_IN.iter().map(|(known, _)| *known).collect::<Vec<_>>().join(", "),
-        })?;
-        Self::from_yaml(text)
+        Self::from_yaml(built_in(name)?)
     }
 
     fn new(file: TaskFile) -> Result<Self, TaskError> {

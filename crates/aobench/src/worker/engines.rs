@@ -7,7 +7,8 @@ use std::time::Instant;
 use ao::Id;
 use anyhow::Context as _;
 use client::Client;
-use inference::{Engine, InferenceError, ModelFile, Progress};
+use inference::sandbox::Limits;
+use inference::{ChildEngine, ChildOptions, ChildProgram, Engine, EngineOptions, InferenceError, ModelFile, Progress};
 use processes::herder::wire::Request;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -20,6 +21,8 @@ use super::job::{Instruction, Job, Work};
 
 /// Children that stay with their models.
 const ENGINES_KEPT: usize = 4;
+/// Processor time of a child for each of its threads; it is replaced by a fresh one long before.
+const CHILD_CPU_SECONDS_MAX: u64 = 24 * 3600;
 /// Tokens that a plain prompt gets if nothing else is said, as in the original's worker.
 const MAX_TOKENS_DEFAULT: u32 = 40;
 
@@ -145,6 +148,20 @@ impl Engines {
         }
         self.loaded.push(loaded);
     }
+}
+
+/// An engine in a child process without keys, network or other files, with the memory that the operator allows.
+fn child(config: &WorkerConfig) -> Result<Box<dyn Engine>, InferenceError> {
+    let limits = Limits {
+        memory_bytes: config.memory_bytes_max,
+        cpu_seconds: CHILD_CPU_SECONDS_MAX * u64::from(config.threads.max(1)),
+    };
+    let options = ChildOptions {
+        engine: EngineOptions { threads: config.threads, ..EngineOptions::default() },
+        limits: Some(limits),
+        ..ChildOptions::default()
+    };
+    Ok(Box::new(ChildEngine::new(ChildProgram::this()?, options)))
 }
 
 /// Who is to blame for an error of an engine, in the words of the herder.

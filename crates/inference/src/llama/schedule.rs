@@ -168,10 +168,8 @@ impl Model {
                 results[continuation].add(logits, token);
             }
         }
-        for sequence in (1..=group.len()).filter(|_| self.can_share) {
-            self.forget(Some(sequence as u32), 0)?;
-        }
-        Ok(())
+        let copies = if self.can_share { group.len() } else { 0 };
+        (1..=copies).try_for_each(|sequence| self.forget(Some(sequence as u32), 0))
     }
 
     /// Computes a prompt and says which row of the last decode holds its last logits.

@@ -511,3 +511,8 @@ fn pushed(sender: Id, cause: &Message, index: u32, outgoing: &Outgoing) -> Lette
 pub fn texts(ids: &BTreeSet<Id>) -> Vec<String> {
     ids.iter().map(ToString::to_string).collect()
 }
+
+/// The id of something, by a name, as text.
+pub fn hash(name: &str) -> String {
+    upload(name).to_string()
+}

@@ -191,7 +191,9 @@ impl Herd {
     /// A heartbeat.
     pub fn beat(&mut self, worker: &str, pairs: &[(&str, &str)]) -> Outcome {
         let mut all = tags(&[("Action", "Heartbeat")]);
-        pairs.iter().for_each(|(name, value)| all.push(*name, *value));
+        for (name, value) in pairs {
+            all.push(*name, *value);
+        }
         let all: Vec<_> = all.iter().map(|tag| (tag.name.as_str(), tag.value.as_str())).collect();
         self.say(worker, &all, "")
     }

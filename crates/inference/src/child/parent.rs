@@ -1,0 +1,240 @@
+//! The parent's side: an engine whose model runs in a child process.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use super::SUBCOMMAND;
+use super::message::{Order, Probed, Reply};
+use super::watch::RunningChild;
+use crate::engine::{Description, Engine, EngineOptions, LoadedModel, ModelFile};
+use crate::error::InferenceError;
+use crate::request::{GenerateRequest, Generated, Progress, ScoreRequest, Scored};
+use crate::sandbox::Limits;
+
+/// A child is replaced by a fresh one after this time, before it can run out of its processor time.
+const LIFETIME: Duration = Duration::from_hours(12);
+
+/// The program that is started as the child.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChildProgram {
+    /// The program.
+    pub program: PathBuf,
+    /// Its arguments; with them its `main` must call [`super::run`].
+    pub arguments: Vec<OsString>,
+}
+
+impl ChildProgram {
+    /// The running program with the argument [`SUBCOMMAND`].
+    ///
+    /// # Errors
+    /// If the system does not say where the running program is.
+    pub fn this() -> Result<Self, InferenceError> {
+        let program = std::env::current_exe().map_err(|error| {
+            let reason = format!("where it is, is unknown: {error}");
+            InferenceError::ChildStart { program: PathBuf::new(), reason }
+        })?;
+        Ok(Self { program, arguments: vec![SUBCOMMAND.into()] })
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(&self.arguments);
+        command
+    }
+}
+
+/// How a child is run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChildOptions {
+    /// The engine in the child.
+    pub engine: EngineOptions,
+    /// Time for loading a model.
+    pub load_time: Duration,
+    /// Time for one request.
+    pub request_time: Duration,
+    /// Memory and processor time; `None`: by the size of the model ([`Limits::for_model`]).
+    pub limits: Option<Limits>,
+}
+
+impl Default for ChildOptions {
+    fn default() -> Self {
+        Self {
+            engine: EngineOptions::default(),
+            load_time: Duration::from_mins(5),
+            request_time: Duration::from_mins(5),
+            limits: None,
+        }
+    }
+}
+
+/// An engine whose model runs in a sandboxed child process. A child that dies or takes too long costs the request at
+/// hand; the next request starts a new child with the same model.
+#[derive(Debug)]
+pub struct ChildEngine {
+    program: ChildProgram,
+    options: ChildOptions,
+    model: Option<ModelFile>,
+    loaded: Option<LoadedModel>,
+    running: Option<RunningChild>,
+}
+
+impl ChildEngine {
+    /// An engine without a model; no process is started yet.
+    pub fn new(program: ChildProgram, options: ChildOptions) -> Self {
+        Self { program, options, model: None, loaded: None, running: None }
+    }
+
+    /// What the running child said about its model.
+    pub fn loaded(&self) -> Option<&LoadedModel> {
+        self.loaded.as_ref()
+    }
+
+    /// The process number of the child, while one is running.
+    pub fn process_id(&self) -> Option<u32> {
+        self.running.as_ref().map(RunningChild::process_id)
+    }
+
+    /// Ends the child; the model stays chosen, the next request starts a new child.
+    pub fn stop(&mut self) {
+        self.running = None;
+        self.loaded = None;
+    }
+
+    /// Lets the child try what its confinement forbids.
+    pub fn probe(&mut self) -> Result<Probed, InferenceError> {
+        match self.ask(&Order::Probe, &mut |_| ())? {
+            Reply::Probed(probed) => Ok(probed),
+            other => Err(self.nonsense(&other)),
+        }
+    }
+
+    /// Makes the child abort, as llama.cpp does on a failed assertion. Always an error.
+    #[doc(hidden)]
+    pub fn abort_child(&mut self) -> Result<(), InferenceError> {
+        let reply = self.ask(&Order::Abort, &mut |_| ())?;
+        Err(self.nonsense(&reply))
+    }
+
+    /// Sends an order to the child, which is started if none is running.
+    fn ask(&mut self, order: &Order, progress: &mut dyn FnMut(Progress)) -> Result<Reply, InferenceError> {
+        if self.running.as_ref().is_some_and(|child| child.age() > LIFETIME) {
+            self.stop();
+        }
+        if self.running.is_none() {
+            self.start()?;
+        }
+        let child = self.running.as_mut().ok_or(InferenceError::NoModel)?;
+        let reply = child.ask(order, self.options.request_time, progress);
+        self.settle(reply)
+    }
+
+    /// Starts a child and loads the chosen model in it.
+    fn start(&mut self) -> Result<&LoadedModel, InferenceError> {
+        let model = self.model.clone().ok_or(InferenceError::NoModel)?;
+        let refused = |error: std::io::Error| InferenceError::ModelFile {
+            path: model.path.clone(),
+            reason: error.to_string(),
+        };
+        let length = std::fs::metadata(&model.path).map_err(refused)?.len();
+        let options = self.options.engine.clone();
+        let limits = self.options.limits.unwrap_or_else(|| Limits::for_model(length, options.threads));
+        let mut child = RunningChild::start(self.program.command())?;
+        let reply = child.ask(&Order::Load { model, options, limits }, self.options.load_time, |_| ());
+        self.running = Some(child);
+        match self.settle(reply) {
+            Ok(Reply::Loaded(loaded)) => {
+                tracing::debug!(model = loaded.name, sandbox = loaded.sandbox, "a model process has started");
+                Ok(self.loaded.insert(loaded))
+            }
+            Ok(other) => Err(self.nonsense(&other)),
+            Err(error) => {
+                // A child that did not load waits for nothing.
+                self.stop();
+                Err(error)
+            }
+        }
+    }
+
+    /// Unwraps a reply. Ends a child that can answer no more.
+    fn settle(&mut self, reply: Result<Reply, InferenceError>) -> Result<Reply, InferenceError> {
+        match reply {
+            Ok(Reply::Failed(failure)) => Err(failure.into_error(self.model.as_ref())),
+            Ok(reply) => Ok(reply),
+            Err(error @ InferenceError::Request { .. }) => Err(error),
+            Err(error) => {
+                tracing::warn!(%error, "a model process is stopped");
+                self.stop();
+                Err(error)
+            }
+        }
+    }
+
+    fn nonsense(&mut self, reply: &Reply) -> InferenceError {
+        self.stop();
+        let mut shown = format!("{reply:?}");
+        shown.truncate(shown.char_indices().nth(100).map_or(shown.len(), |(end, _)| end));
+        InferenceError::Protocol { reason: format!("it answered another order: {shown}") }
+    }
+
+    /// A reply must have a result for each prompt: the parent does not trust the child.
+    fn counted<R>(&mut self, results: Vec<R>, expected: usize) -> Result<Vec<R>, InferenceError> {
+        if results.len() == expected {
+            return Ok(results);
+        }
+        self.stop();
+        Err(InferenceError::Protocol { reason: format!("{} results for {expected} prompts", results.len()) })
+    }
+}
+
+impl Engine for ChildEngine {
+    fn describe(&mut self) -> Result<Description, InferenceError> {
+        match self.ask(&Order::Describe, &mut |_| ())? {
+            Reply::Description(description) => Ok(description),
+            other => Err(self.nonsense(&other)),
+        }
+    }
+
+    fn load(&mut self, model: &ModelFile) -> Result<LoadedModel, InferenceError> {
+        self.stop();
+        self.model = Some(model.clone());
+        self.start().cloned()
+    }
+
+    fn tokenize(&mut self, text: &str) -> Result<Vec<i32>, InferenceError> {
+        match self.ask(&Order::Tokenize(text.to_owned()), &mut |_| ())? {
+            Reply::Tokens(tokens) => Ok(tokens),
+            other => Err(self.nonsense(&other)),
+        }
+    }
+
+    fn score(
+        &mut self,
+        request: &ScoreRequest,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Vec<Scored>, InferenceError> {
+        match self.ask(&Order::Score(request.clone()), progress)? {
+            Reply::Scored(results) => self.counted(results, request.prompts.len()),
+            other => Err(self.nonsense(&other)),
+        }
+    }
+
+    fn generate(
+        &mut self,
+        request: &GenerateRequest,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Vec<Generated>, InferenceError> {
+        match self.ask(&Order::Generate(request.clone()), progress)? {
+            Reply::Generated(results) => self.counted(results, request.prompts.len()),
+            other => Err(self.nonsense(&other)),
+        }
+    }
+
+    fn embed(&mut self, texts: &[String]) -> Result<Vec<Vec<f32>>, InferenceError> {
+        match self.ask(&Order::Embed(texts.to_vec()), &mut |_| ())? {
+            Reply::Embedded(vectors) => self.counted(vectors, texts.len()),
+            other => Err(self.nonsense(&other)),
+        }
+    }
+}
