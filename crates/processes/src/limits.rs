@@ -118,7 +118,7 @@ pub const DATASET_SENT_BYTES_MAX: usize = 900 * 1024;
 pub const REPORTS_PER_MESSAGE: usize = 50;
 
 /// Models in one answer to Get-Models.
-pub const MODELS_PAGE_MAX: u64 = 1_000;
+pub const MODELS_PAGE_MAX: u64 = 500;
 
 /// Questions in one answer to Results.
 pub const RESULTS_PAGE_MAX: u64 = 500;

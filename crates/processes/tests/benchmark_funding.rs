@@ -168,7 +168,7 @@ fn top_ups_add_up_and_each_goes_back_to_its_payer() {
     contest.pay("felix", "250", &[("X-Pool", &text)]);
     contest.pay("fiona", "50", &[("X-Pool", &text), ("X-Dataset", &contest.dataset.to_string())]);
     assert_eq!(contest.pool(pool)["funds"], json!("1300"));
-    assert_eq!(contest.world.newest(wallet("felix"), "Pool-Topped-Up").unwrap().tag("Funds"), Some("1300"));
+    assert_eq!(contest.world.newest(wallet("felix"), "Pool-Topped-Up").unwrap().tag("Funds"), Some("1250"));
     for (pairs, reason) in [
         (vec![("X-Pool", text.as_str()), ("X-Allocation", "WinnerTakesAll")], "is ArithmeticDecrease for good"),
         (vec![("X-Pool", text.as_str()), ("X-Dataset", text.as_str())], "is on the dataset"),
@@ -184,6 +184,31 @@ fn top_ups_add_up_and_each_goes_back_to_its_payer() {
     contest.pay("felix", "10", &[("X-Pool", &text)]);
     assert!(contest.world.newest(wallet("felix"), "Pool-Error").unwrap().text().contains("has ended"));
     assert_eq!((contest.balance("felix"), contest.escrow()), (FUNDS, 0));
+}
+
+#[test]
+fn a_notice_that_comes_twice_is_booked_once() {
+    let mut contest = Contest::new();
+    contest.world.repeats.insert(contest.benchmark);
+    let (dataset, recipient) = (contest.dataset.to_string(), contest.benchmark.to_string());
+    let open = [("X-Dataset", dataset.as_str()), ("X-Allocation", "EqualTop10")];
+    let pool = contest.open(500, &[]).to_string();
+    for pairs in [&open[..], &[("X-Pool", pool.as_str())], &[("X-Dataset", "nonsense")], &[("X-Refund", "mine")]] {
+        let mut tags = vec![("Action", "Transfer"), ("Recipient", recipient.as_str()), ("Quantity", "70")];
+        tags.extend_from_slice(pairs);
+        contest.world.post(wallet("felix"), contest.token, &tags, "");
+        contest.world.deliver_at(0);
+        let notice = contest.world.queue().iter().position(|letter| letter.action() == "Credit-Notice").unwrap();
+        contest.world.duplicate_at(notice);
+        let copy = contest.world.queue().back().unwrap().id;
+        contest.world.run();
+        let outcome = contest.world.outcome(contest.benchmark, copy).unwrap().unwrap();
+        let again = contest.world.history(contest.benchmark).filter(|(message, _)| message.id == copy).last().unwrap();
+        assert_eq!(again.1.as_ref().unwrap().output.data, format!("the notice {copy} is already booked"));
+        assert_ne!(outcome, *again.1.as_ref().unwrap());
+    }
+    // One pool and one top-up more, one refund made, one refund held.
+    assert_eq!((contest.balance("felix"), contest.escrow()), (FUNDS - 210, 710));
 }
 
 #[test]

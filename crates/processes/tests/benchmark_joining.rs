@@ -38,7 +38,7 @@ fn what_is_no_join_is_refused_with_the_reason() {
         (format!(r#"{{"dataset":"{pool_text}","model":"' OR 1=1 --"}}"#), "no id of an upload"),
         (format!(r#"{{"dataset":"siqa","model":"{model}"}}"#), "'siqa' names no pool"),
         (format!(r#"{{"dataset":"{stranger}","model":"{model}"}}"#), "there is no pool"),
-        (deep, "recursion limit"),
+        (deep, "not the JSON expected"),
     ] {
         let outcome = contest.world.send(wallet("tom"), contest.benchmark, &[("Action", "Join-Pool")], data);
         is_refused(&mut contest, outcome, "tom", reason);
@@ -51,7 +51,9 @@ fn what_is_no_join_is_refused_with_the_reason() {
 
 #[test]
 fn a_file_that_is_no_model_is_refused_and_can_be_put_right() {
-    for reason in ["it is no GGUF file", "the file ends in the middle of tensor 3 (truncated)", "there is no such upload"] {
+    for reason in
+        ["it is no GGUF file", "the file ends in the middle of tensor 3 (truncated)", "there is no such upload"]
+    {
         let mut contest = Contest::new();
         let pool = contest.open(1000, &[]);
         if reason != "there is no such upload" {

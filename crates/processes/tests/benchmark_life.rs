@@ -22,7 +22,10 @@ fn from_escrow_to_payout() {
 
     for (participant, model, correct) in [("tom", "small", 35), ("tina", "large", 90), ("ted", "medium", 55)] {
         contest.join(pool, participant, model).unwrap();
-        assert_eq!(contest.world.newest(wallet(participant), "Join-Response").unwrap().tag("Pool"), Some(&*pool.to_string()));
+        assert_eq!(
+            contest.world.newest(wallet(participant), "Join-Response").unwrap().tag("Pool"),
+            Some(&*pool.to_string())
+        );
         contest.score(pool, model, correct).unwrap();
     }
     assert_eq!(contest.asked("Benchmark"), 3);
@@ -76,7 +79,10 @@ fn the_views_are_the_json_that_clients_read() {
     let best = &board["leaderboard"][0];
     assert_eq!(best["score"], json!(0.9));
     assert_eq!(best["interval"], json!([0.825633, 0.944771]));
-    assert_eq!((&best["payout_if_ended"], &best["progress"], &best["status"]), (&json!("1000"), &json!(1.0), &json!("Complete")));
+    assert_eq!(
+        (&best["payout_if_ended"], &best["progress"], &best["status"]),
+        (&json!("1000"), &json!(1.0), &json!("Complete"))
+    );
     let other = &board["leaderboard"][1];
     assert_eq!((&other["rank"], &other["score"], &other["progress"]), (&json!(null), &json!(0.75), &json!(0.4)));
     assert_eq!((&other["status"], &other["payout_if_ended"]), (&json!("Evaluating"), &json!("0")));

@@ -358,5 +358,5 @@ fn the_owner_sets_up_workers_through_the_herder() {
     assert_eq!(herd.world.newest(wallet("a"), "loadModel").unwrap().tag("Model"), Some(model.as_str()));
     assert!(herd.world.newest(wallet("b"), "loadModel").is_none());
     assert_eq!(herd.world.newest(wallet("b"), "setSystemPrompt").unwrap().text(), "Be short.");
-    assert!(herd.say("stranger", &[("Action", "setMaxTokens"), ("Tokens", "5")], "").is_err());
+    assert!(herd.say("stranger", &[("Action", "setMaxTokens"), ("Max-Tokens", "5")], "").is_err());
 }

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::limits::CHOICES_MAX;
+use crate::limits::{CHOICES_MAX, LABEL_BYTES_MAX};
 
 /// Counts over a set of questions.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Balance {
     /// How many questions there are.
     pub total: u64,
-    /// How often each answer is the right one. Of free answers only the first few are kept.
+    /// How often each answer is the right one. Of free answers only the first few short ones are kept.
     pub labels: BTreeMap<String, u64>,
     /// How often the longest option is the right one.
     pub longest: u64,
@@ -28,7 +28,7 @@ impl Balance {
         self.shortest += u64::from(shortest == Some(target));
         if let Some(count) = self.labels.get_mut(target) {
             *count += 1;
-        } else if self.labels.len() < CHOICES_MAX {
+        } else if self.labels.len() < CHOICES_MAX && target.len() <= LABEL_BYTES_MAX {
             self.labels.insert(target.to_owned(), 1);
         }
     }

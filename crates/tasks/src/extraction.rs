@@ -1,5 +1,5 @@
-//! Finding the answer in what a model said. A text in which no answer is found is an outcome of its own: it is no answer,
-//! and above all it is not the first choice.
+//! Finding the answer in what a model said. A text in which no answer is found is an outcome of its own: it is no
+//! answer, and above all it is not the first choice.
 
 use fancy_regex::{Regex, RegexBuilder};
 
@@ -128,9 +128,9 @@ fn compiled(pattern: &str) -> Result<Regex, TaskError> {
     })
 }
 
-/// What Python's `findall` and the rules of lm-evaluation-harness give: of the selected match the only group, or the first
-/// group that is not empty, or the whole match if there are no groups. An expression that needs too many steps has not
-/// matched.
+/// What Python's `findall` and the rules of lm-evaluation-harness give: of the selected match the only group, or the
+/// first group that is not empty, or the whole match if there are no groups. An expression that needs too many steps
+/// has not matched.
 fn found(regex: &Regex, group_select: i64, text: &str) -> Option<String> {
     let mut matches = Vec::new();
     for captures in regex.captures_iter(text).take(REGEX_MATCHES_MAX) {

@@ -1,7 +1,8 @@
 //! Every limit on what a task file or a question may hold, with its reason. Both come from strangers; what is over a
 //! limit is refused with an error that names it.
 
-/// Bytes of a task file. The longest declarative one of lm-evaluation-harness has about 30 KiB, nearly all of it examples.
+/// Bytes of a task file. The longest declarative one of lm-evaluation-harness has about 30 KiB, nearly all of it
+/// examples.
 pub const TASK_BYTES_MAX: usize = 64 * 1024;
 
 /// Nesting of a task file; they are nearly flat.
@@ -58,3 +59,6 @@ pub const REGEX_STEPS_MAX: usize = 100_000;
 
 /// Matches of a regular expression that are looked at in one output.
 pub const REGEX_MATCHES_MAX: usize = 4096;
+
+/// Bytes of an answer that is counted as a label: a longer one is a free answer.
+pub const LABEL_BYTES_MAX: usize = 64;

@@ -3,8 +3,8 @@
 //!
 //! A template comes from a stranger and runs in the process that keeps the money, so it is bounded in steps, in output
 //! and in memory. Steps and output are limited while it runs. Memory is limited by what it may say: every expression
-//! works on the fields of one question, nothing can be stored and used again (`set`, macros), nothing multiplies a text,
-//! and the filters that could make much out of little have their own limit. What remains grows with the length of
+//! works on the fields of one question, nothing can be stored and used again (`set`, macros), nothing multiplies a
+//! text, and the filters that could make much out of little have their own limit. What remains grows with the length of
 //! the template only.
 
 use std::io::{self, Write};
@@ -240,8 +240,8 @@ fn filtered_within(bytes: usize) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether a template is short enough to be parsed: the parser calls itself for some operators, so a long row of them would
-/// overflow the stack.
+/// Whether a template is short enough to be parsed: the parser calls itself for some operators, so a long row of them
+/// would overflow the stack.
 fn check_tokens(source: &str) -> Result<(), String> {
     let (mut tags, mut tokens) = (0, 0);
     for token in tokenize(source, false, syntax()) {

@@ -1,5 +1,5 @@
-//! The protocol id: a hash of everything that changes a score beside the questions and the model. It stands beside every
-//! score, because the same model on the same questions gets 25 points more or less by the way it is asked.
+//! The protocol id: a hash of everything that changes a score beside the questions and the model. It stands beside
+//! every score, because the same model on the same questions gets 25 points more or less by the way it is asked.
 
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};

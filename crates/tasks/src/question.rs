@@ -111,8 +111,8 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// A JSON value in which no object has a key twice. Readers differ in which of the two they take, so such a row could be
-/// one question here and another one elsewhere.
+/// A JSON value in which no object has a key twice. Readers differ in which of the two they take, so such a row could
+/// be one question here and another one elsewhere.
 #[derive(Debug, Default)]
 struct Distinct(Value);
 

@@ -115,7 +115,8 @@ impl Task {
         let continuations = match self.file.output_type {
             OutputType::GenerateUntil => Vec::new(),
             OutputType::MultipleChoice => {
-                // White space at the end of the prompt belongs to the continuation: models have it at the start of a word.
+                // White space at the end of the prompt belongs to the continuation: models have it at the start of a
+                // word.
                 let space = prompt.split_off(prompt.trim_end().len());
                 choices.iter().map(|choice| format!("{space}{}{choice}", self.file.target_delimiter)).collect()
             }
@@ -233,8 +234,8 @@ fn unusable(key: &str, reason: &str) -> TaskError {
     TaskError::Render { key: key.to_owned(), reason: reason.to_owned() }
 }
 
-/// A template that was never filled in lets every model score like chance, and nobody notices for months. Braces that the
-/// question itself brought are its own.
+/// A template that was never filled in lets every model score like chance, and nobody notices for months. Braces that
+/// the question itself brought are its own.
 fn refuse_unrendered(key: &str, text: &str, question: &Question) -> Result<(), TaskError> {
     if text.contains("{{") && !question.to_json().contains("{{") {
         return Err(unusable(key, "it still holds '{{' after it was filled in"));

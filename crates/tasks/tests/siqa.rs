@@ -1,5 +1,5 @@
-//! The built-in SIQA task: the prompt byte for byte, and the answers found in what models say. The tests whose names begin
-//! with `original_` show that a defect of the first implementation is gone.
+//! The built-in SIQA task: the prompt byte for byte, and the answers found in what models say. The tests whose names
+//! begin with `original_` show that a defect of the first implementation is gone.
 #![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 use tasks::{Balance, Extracted, Extraction, OutputType, Profile, Question, Task};

@@ -138,7 +138,8 @@ fn keep_one(turn: &mut Turn<'_, '_>, task: &Task, batch: &Batch, result: &Prompt
     let choices: Vec<String> = serde_json::from_str(&choices).unwrap_or_default();
     let (output, strict, lenient) = judge(task, &result.answer, &choices);
     turn.store.execute(
-        "UPDATE predictions SET status = 'answered', output = ?, strict = ?, lenient = ?, correct = ?, lenient_correct = ?
+        "UPDATE predictions SET status = 'answered', output = ?, strict = ?, lenient = ?, correct = ?,
+                lenient_correct = ?
          WHERE model_file = ? AND question = ? AND batch = ?",
         (
             output,

@@ -91,7 +91,8 @@ fn waiting(turn: &Turn<'_, '_>, file: &ModelFile, most: u64) -> Result<Vec<Promp
                  WHERE model_file = ? AND status = 'waiting' ORDER BY question LIMIT ?";
     let mut prompts = turn.store.all(again, (file.id, most), read)?;
     let never = "SELECT id, prompt, continuations FROM questions
-                 WHERE id > (SELECT coalesce(max(question), 0) FROM predictions WHERE model_file = ?) ORDER BY id LIMIT ?";
+                 WHERE id > (SELECT coalesce(max(question), 0) FROM predictions WHERE model_file = ?)
+                 ORDER BY id LIMIT ?";
     prompts.extend(turn.store.all(never, (file.id, most - prompts.len() as u64), read)?);
     Ok(prompts)
 }
@@ -107,8 +108,10 @@ fn send(
     herder: ao::Id,
     task: &Task,
     file: &ModelFile,
-    prompts: Vec<Prompt>,
+    mut prompts: Vec<Prompt>,
 ) -> Result<(), Fault> {
+    // In the order of the questions, so that the batch can be made again when its answers are checked.
+    prompts.sort_by_key(|prompt| prompt.id);
     let batch = turn.store.insert(
         "INSERT INTO batches (model_file, questions, status, sent_ms) VALUES (?, ?, 'in-flight', ?)",
         (file.id, prompts.len(), turn.now_ms()),
@@ -130,9 +133,8 @@ fn send(
 
 /// The batch that was sent under a number, as it was sent: what its answers are checked against.
 pub(super) fn sent(turn: &Turn<'_, '_>, task: &Task, batch: i64) -> Result<InferenceRequest, Fault> {
-    // A batch is sent with those first that were asked before, and each part in the order of the questions.
     let sql = "SELECT id, prompt, continuations FROM predictions JOIN questions ON questions.id = predictions.question
-               WHERE batch = ? ORDER BY attempts = 1, question";
+               WHERE batch = ? ORDER BY question";
     Ok(request(task, turn.store.all(sql, [batch], read)?))
 }
 

@@ -1,4 +1,5 @@
-//! Freezing the questions: from the first pool on they can change no more, and everybody can see by a hash which they are.
+//! Freezing the questions: from the first pool on they can change no more, and everybody can see by a hash which they
+//! are.
 
 use ao::Outgoing;
 use serde_json::{Value, json};
@@ -9,8 +10,8 @@ use super::{loading, settings, views};
 use crate::Fault;
 use crate::payload::parsed;
 
-/// `Freeze-Dataset`: the benchmark process opens a pool. Whoever may not, or cannot, is told so by a Dataset-Error, so that
-/// the money of the pool goes back at once and not after a wait.
+/// `Freeze-Dataset`: the benchmark process opens a pool. Whoever may not, or cannot, is told so by a Dataset-Error, so
+/// that the money of the pool goes back at once and not after a wait.
 pub(super) fn freeze_dataset(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
     let pool: ao::Id = parsed(turn.message, "Pool")?;
     if let Some(reason) = cannot(turn)? {

@@ -1,5 +1,5 @@
-//! Loading questions: from the data of a message, or from an upload that the node reads. All rows of a message are loaded
-//! or none, and the error names the row.
+//! Loading questions: from the data of a message, or from an upload that the node reads. All rows of a message are
+//! loaded or none, and the error names the row.
 
 use ao::{Id, Outgoing};
 use serde_json::json;
@@ -11,8 +11,8 @@ use crate::limits::{DATASET_QUESTIONS_MAX, LOADS_PENDING_MAX};
 use crate::payload::{optional, parsed, quoted};
 use crate::{Fault, readable};
 
-/// `Init`: the tables are made when the process is spawned, so this only says that they are there. It may come any number
-/// of times.
+/// `Init`: the tables are made when the process is spawned, so this only says that they are there. It may come any
+/// number of times.
 pub(super) fn init(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
     turn.only_owner("Init")?;
     turn.store.execute("UPDATE dataset SET initialized_ms = coalesce(initialized_ms, ?)", [turn.now_ms()])?;
@@ -24,15 +24,13 @@ pub(super) fn init(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
 pub(super) fn load_data(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
     turn.only_owner("Load-Data")?;
     let upload: Option<Id> = optional(turn.message, "Data-Tx")?;
-    match upload {
-        Some(upload) => ask_for_upload(turn, &upload),
-        None => {
-            let loaded = append(turn, &turn.message.data)?;
-            let questions = count(turn)?;
-            turn.answer("Load-Data-Response", &json!({ "loaded": loaded, "questions": questions }));
-            Ok(())
-        }
+    if let Some(upload) = upload {
+        return ask_for_upload(turn, &upload);
     }
+    let loaded = append(turn, &turn.message.data)?;
+    let questions = count(turn)?;
+    turn.answer("Load-Data-Response", &json!({ "loaded": loaded, "questions": questions }));
+    Ok(())
 }
 
 fn ask_for_upload(turn: &mut Turn<'_, '_>, upload: &Id) -> Result<(), Fault> {

@@ -1,8 +1,8 @@
 //! The dataset process: questions, the task that says how they are asked, and the answers of models.
 //!
-//! A model is evaluated when a pool or the owner asks for it: its questions go to the herder in batches, and every answer
-//! is kept as the model gave it, with what the strict and the lenient extraction found in it. An answer that did not come
-//! is asked for again; it never counts as a wrong one.
+//! A model is evaluated when a pool or the owner asks for it: its questions go to the herder in batches, and every
+//! answer is kept as the model gave it, with what the strict and the lenient extraction found in it. An answer that did
+//! not come is asked for again; it never counts as a wrong one.
 //!
 //! - `loading`, `freezing`: the questions, until they can change no more.
 //! - `models`: which models are evaluated, and for whom.

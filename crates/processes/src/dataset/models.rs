@@ -1,5 +1,5 @@
-//! Which models are evaluated, and for whom. A model is known by the hash of its file: two uploads of one file, or one model
-//! in two pools, share their predictions, because the same questions asked in the same way give the same answers.
+//! Which models are evaluated, and for whom. A model is known by the hash of its file: two uploads of one file, or one
+//! model in two pools, share their predictions, because the same questions asked in the same way give the same answers.
 
 use ao::{Id, Outgoing};
 use rusqlite::Row;
@@ -38,8 +38,8 @@ struct Facts {
     name: String,
 }
 
-/// `Benchmark`: a model is to be evaluated. For a pool its benchmark process says so, with the hashes that the node found;
-/// for the owner, who says so alone, the node is asked.
+/// `Benchmark`: a model is to be evaluated. For a pool its benchmark process says so, with the hashes that the node
+/// found; for the owner, who says so alone, the node is asked.
 pub(super) fn benchmark(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
     let model = model_of(turn)?;
     if turn.settings.herder.is_none() {
@@ -105,22 +105,24 @@ fn hash(turn: &Turn<'_, '_>, name: &'static str) -> Result<String, Fault> {
     Err(Fault::BadTag { name, value: quoted(value), reason })
 }
 
-/// Notes who wants the score of a model, and begins its evaluation if nobody has. One that had failed begins again where
-/// it stopped: it may be another upload of the same file that can be fetched.
+/// Notes who wants the score of a model, and begins its evaluation if nobody has. One that had failed begins again
+/// where it stopped: it may be another upload of the same file that can be fetched.
 fn take(turn: &mut Turn<'_, '_>, pool: &str, model: &Id, facts: &Facts) -> Result<(), Fault> {
-    let file = match by_hash(turn.store, &facts.file_hash)? {
+    let (file, is_known) = match by_hash(turn.store, &facts.file_hash)? {
         Some(file) => {
             if file.status == FAILED {
                 revive(turn.store, &file, &model.to_string())?;
             }
-            file.id
+            (file.id, true)
         }
-        None => add(turn, model, facts)?,
+        None => (add(turn, model, facts)?, false),
     };
+    // Of a model that others have, there may be something to tell at once.
+    let report_due = is_known && !pool.is_empty();
     turn.store.execute(
         "INSERT INTO requests (pool, model, model_file, report_due) VALUES (?1, ?2, ?3, ?4)
          ON CONFLICT (pool, model) DO UPDATE SET report_due = ?4",
-        (pool, model.to_string(), file, !pool.is_empty()),
+        (pool, model.to_string(), file, report_due),
     )?;
     turn.wake_at_once();
     turn.say(format!("the model {model} is evaluated"));

@@ -15,8 +15,8 @@ pub(super) struct Room {
     pub(super) bytes: usize,
 }
 
-/// The batches of the questions that wait, in their order; `sizes` has the bytes of each as JSON. What does not fit into
-/// the room is left for later.
+/// The batches of the questions that wait, in their order; `sizes` has the bytes of each as JSON. What does not fit
+/// into the room is left for later.
 pub(super) fn batches(sizes: &[usize], room: Room) -> Vec<Range<usize>> {
     let askable = sizes.len().min(room.inferences);
     let mut batches = Vec::new();

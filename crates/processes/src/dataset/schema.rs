@@ -2,8 +2,8 @@
 
 use crate::{Fault, Store};
 
-/// The tables are compact: one prediction is a narrow row, and everything that is the same for many stands elsewhere. The
-/// views show them as the three tables `datasets`, `models` and `evaluations` that the original documents describe.
+/// The tables are compact: one prediction is a narrow row, and everything that is the same for many stands elsewhere.
+/// The views show them as the three tables `datasets`, `models` and `evaluations` that the original documents describe.
 const TABLES: &str = "
 CREATE TABLE dataset (
     only            INTEGER PRIMARY KEY CHECK (only = 1),
@@ -98,7 +98,8 @@ CREATE VIEW evaluations AS
     SELECT model_files.id * 1000000 + questions.id AS id, questions.id AS dataset_id, model_files.id AS model_id,
            questions.prompt AS prompt, questions.target AS correct_answer, predictions.strict AS prediction,
            datetime(batches.sent_ms / 1000, 'unixepoch') AS inference_start_time,
-           iif(predictions.status = 'answered', datetime(batches.ended_ms / 1000, 'unixepoch'), NULL) AS inference_end_time,
+           iif(predictions.status = 'answered', datetime(batches.ended_ms / 1000, 'unixepoch'), NULL)
+               AS inference_end_time,
            predictions.batch AS inference_reference
     FROM model_files CROSS JOIN questions
     LEFT JOIN predictions ON predictions.model_file = model_files.id AND predictions.question = questions.id

@@ -1,5 +1,5 @@
-//! Scores: counts of what is in the tables, and nothing else. A question without an answer counts neither for nor against
-//! a model.
+//! Scores: counts of what is in the tables, and nothing else. A question without an answer counts neither for nor
+//! against a model.
 
 use ao::{Id, Outgoing};
 use base64::Engine as _;
@@ -67,7 +67,8 @@ pub(super) fn answer(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The evaluation that a message asks about: by the tags `Model` and `Pool`, by the same as JSON, or by a plain model id.
+/// The evaluation that a message asks about: by the tags `Model` and `Pool`, by the same as JSON, or by a plain model
+/// id.
 pub(super) fn asked(turn: &Turn<'_, '_>) -> Result<(String, String, i64), Fault> {
     let asked = if let Some(model) = turn.message.tag("Model") {
         Asked { model: model.to_owned(), pool: turn.message.tag("Pool").map(str::to_owned) }
@@ -140,8 +141,8 @@ pub(super) fn json(store: &Store<'_>, file: &ModelFile) -> Result<Value, Fault> 
     Ok(score)
 }
 
-/// One bit for each question, whether it was answered correctly: question `n` (from 1) is bit `(n - 1) % 8`, counted from
-/// the lowest, of byte `(n - 1) / 8`. Strict, and lenient.
+/// One bit for each question, whether it was answered correctly: question `n` (from 1) is bit `(n - 1) % 8`, counted
+/// from the lowest, of byte `(n - 1) / 8`. Strict, and lenient.
 fn outcomes(store: &Store<'_>, file: i64, total: u64) -> Result<(Vec<u8>, Vec<u8>), Fault> {
     let length = total.div_ceil(8) as usize;
     let (mut strict, mut lenient) = (vec![0_u8; length], vec![0_u8; length]);

@@ -28,8 +28,8 @@ fn id(env: &Env, name: &'static str) -> Result<Option<Id>, Fault> {
     text.parse().map(Some).map_err(bad)
 }
 
-/// Writes the one row of a new dataset: its task file is the data of the item that spawned it, or else the built-in task
-/// that the tag `Task` names.
+/// Writes the one row of a new dataset: its task file is the data of the item that spawned it, or else the built-in
+/// task that the tag `Task` names.
 pub(super) fn keep(store: &mut Store<'_>, message: &Message, env: &Env) -> Result<(), Fault> {
     let settings = Settings::read(env)?;
     let text = crate::payload::text(message)?.trim();

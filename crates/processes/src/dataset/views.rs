@@ -115,7 +115,7 @@ pub(super) fn models(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
     for (id, name, content_hash) in turn.store.all(sql, (page.from, limit), texts)? {
         let file = models::by_id(turn.store, id)?;
         let counts = score::counts(turn.store, id)?;
-        let pools = "SELECT pool FROM requests WHERE model_file = ? AND pool <> '' ORDER BY pool LIMIT 100";
+        let pools = "SELECT pool FROM requests WHERE model_file = ? AND pool <> '' ORDER BY pool LIMIT 10";
         let pools = turn.store.all(pools, [id], |row| row.get::<_, String>(0))?;
         models.push(json!({
             "id": id,

@@ -114,7 +114,7 @@ impl Turn<'_, '_> {
         let workers = self.addressed_workers()?;
         for worker in &workers {
             let mut message = Outgoing::new(*worker, action).data(self.message.data.clone());
-            for name in ["Model", "File-Hash", "Tokens", "System-Prompt"] {
+            for name in ["Model", "File-Hash", "Max-Tokens", "System-Prompt"] {
                 if let Some(value) = self.message.tag(name) {
                     message = message.tag(name, value);
                 }

@@ -33,7 +33,8 @@ impl Contest {
     /// A contest whose benchmark has these spawn tags beside `Token`.
     pub fn with(pairs: &[(&str, &str)]) -> Self {
         let mut world = World::new();
-        let balances = json!({ wallet("fiona").to_string(): FUNDS.to_string(), wallet("felix").to_string(): FUNDS.to_string() });
+        let balances =
+            json!({ wallet("fiona").to_string(): FUNDS.to_string(), wallet("felix").to_string(): FUNDS.to_string() });
         let token = world.spawn("token", wallet("owner"), &[("Ticker", "wAR")], &balances.to_string());
         let text = token.to_string();
         let mut tags = vec![("Token", text.as_str())];
@@ -56,9 +57,10 @@ impl Contest {
 
     /// The Credit-Notice that a transfer caused.
     pub fn notice_of(&self, transfer: Id) -> Id {
-        let notice = self.world.history(self.benchmark).find(|(message, _)| {
-            message.pushed_for == transfer && message.action() == "Credit-Notice"
-        });
+        let notice = self
+            .world
+            .history(self.benchmark)
+            .find(|(message, _)| message.pushed_for == transfer && message.action() == "Credit-Notice");
         notice.expect("a notice").0.id
     }
 

@@ -58,8 +58,10 @@ struct Running {
 pub struct World {
     pub now_ms: u64,
     pub node: Id,
-    /// Processes that are given a message again when it comes again. The log of a node drops what it has already seen; a
-    /// test that wants to see what the handlers themselves do with duplicates puts the process here.
+    /// Whether a message that a process has already seen is dropped, as the log of a node does. A test that wants to see
+    /// what the handlers themselves do with duplicates switches it off.
+    pub deduplicate: bool,
+    /// The same for single processes: these are given a message again when it comes again.
     pub repeats: BTreeSet<Id>,
     /// Checked after every message; see [`money::check`].
     pub check_money: bool,
@@ -103,6 +105,7 @@ impl World {
         Self {
             now_ms: BEGINNING_MS,
             node: wallet("the node"),
+            deduplicate: true,
             repeats: BTreeSet::new(),
             check_money: true,
             cast: BTreeMap::new(),
@@ -313,7 +316,8 @@ impl World {
 
     fn deliver_to_process(&mut self, letter: Letter) -> Option<Outcome> {
         let running = self.processes.get_mut(&letter.target)?;
-        if running.slots.contains_key(&letter.id) && !self.repeats.contains(&letter.target) {
+        let drops_repeated = self.deduplicate && !self.repeats.contains(&letter.target);
+        if drops_repeated && running.slots.contains_key(&letter.id) {
             return None;
         }
         let slot = running.messages.len();
