@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{bench, completions, config, dataset, model, pool, process, result, send, token, up, wallet, warp, work};
+use crate::commands::{
+    bench, completions, config, dataset, model, pool, process, result, send, token, up, wallet, warp, work,
+};
 use crate::demo;
 
 /// Paid, honest contests between language models on AO.

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use anyhow::Context as _;
 use ao::wallet::WalletKind;
 use ao::{Id, Quantity, Tags, Wallet};
-use anyhow::Context as _;
 use node::{Genesis, GenesisProcess, NodeHandle};
 use serde::Deserialize;
 use tokio::sync::watch;
@@ -81,8 +81,10 @@ fn open_or_create(path: &Path) -> anyhow::Result<Wallet> {
 
 /// The processes of the network. The questions of the dataset are loaded by its owner once the node runs.
 pub(crate) fn genesis(wallets: &[DevelopmentWallet]) -> anyhow::Result<Genesis> {
-    let balances: BTreeMap<Id, Quantity> = wallets.iter().map(|wallet| (wallet.wallet.address(), wallet.funds)).collect();
-    let token = Tags::new().with("Name", "Wrapped AR").with("Ticker", "wAR").with("Denomination", DENOMINATION.to_string());
+    let balances: BTreeMap<Id, Quantity> =
+        wallets.iter().map(|wallet| (wallet.wallet.address(), wallet.funds)).collect();
+    let token =
+        Tags::new().with("Name", "Wrapped AR").with("Ticker", "wAR").with("Denomination", DENOMINATION.to_string());
     let dataset = Tags::new()
         .with("Name", assets::DATASET_TITLE)
         .with("License", "CC0-1.0")
@@ -92,7 +94,12 @@ pub(crate) fn genesis(wallets: &[DevelopmentWallet]) -> anyhow::Result<Genesis> 
     Ok(Genesis {
         processes: vec![
             process("token", WRAPPED_AR, token, serde_json::to_vec(&balances)?)?,
-            process("benchmark", BENCHMARK, Tags::new().with("Token", "${token}").with("Herder", "${herder}"), Vec::new())?,
+            process(
+                "benchmark",
+                BENCHMARK,
+                Tags::new().with("Token", "${token}").with("Herder", "${herder}"),
+                Vec::new(),
+            )?,
             process("herder", HERDER, Tags::new().with("Token", "${token}"), Vec::new())?,
             process("dataset", DATASET, dataset, Vec::new())?,
         ],
@@ -100,7 +107,14 @@ pub(crate) fn genesis(wallets: &[DevelopmentWallet]) -> anyhow::Result<Genesis> 
 }
 
 fn process(name: &str, id: &str, tags: Tags, data: Vec<u8>) -> anyhow::Result<GenesisProcess> {
-    Ok(GenesisProcess { name: name.to_owned(), module: name.to_owned(), id: Some(id.parse()?), owner: None, tags, data })
+    Ok(GenesisProcess {
+        name: name.to_owned(),
+        module: name.to_owned(),
+        id: Some(id.parse()?),
+        owner: None,
+        tags,
+        data,
+    })
 }
 
 /// A session with the rights of the operator, who owns the processes of the genesis.
@@ -133,7 +147,10 @@ pub(crate) async fn start_workers(operator: &Session, settings: &WorkerSettings)
     for number in 1..=settings.count {
         let data = settings.data.join(format!("worker-{number}"));
         let wallet = open_or_create(&data.join("wallet.json"))?;
-        operator.client.request(herder, action("Allow-Worker").with("Worker", wallet.address().to_string()), "").await?;
+        operator
+            .client
+            .request(herder, action("Allow-Worker").with("Worker", wallet.address().to_string()), "")
+            .await?;
         let config = WorkerConfig {
             url: operator.client.url().to_owned(),
             wallet,

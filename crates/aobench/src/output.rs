@@ -29,11 +29,6 @@ impl Output {
         Self { json }
     }
 
-    /// Whether the result is to be JSON.
-    pub(crate) fn is_json(self) -> bool {
-        self.json
-    }
-
     /// The result: as JSON, or as the text that `text` makes of it.
     pub(crate) fn result<T: Serialize>(self, value: &T, text: impl FnOnce(&T) -> String) -> anyhow::Result<()> {
         if self.json {

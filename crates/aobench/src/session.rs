@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use ao::{Id, Tags, Wallet};
 use anyhow::{Context as _, anyhow, bail};
+use ao::{Id, Tags, Wallet};
 use client::Client;
 use serde::de::DeserializeOwned;
 
@@ -62,7 +62,12 @@ impl Session {
     }
 
     /// Asks without sending: the output of a dry-run as JSON of a type.
-    pub(crate) async fn read<T: DeserializeOwned>(&self, process: &Id, tags: Tags, data: impl AsRef<[u8]>) -> anyhow::Result<T> {
+    pub(crate) async fn read<T: DeserializeOwned>(
+        &self,
+        process: &Id,
+        tags: Tags,
+        data: impl AsRef<[u8]>,
+    ) -> anyhow::Result<T> {
         let output = self.client.dry_run(process, tags, data).await?.output;
         if let Some(error) = output.error {
             bail!("{error}");

@@ -25,7 +25,11 @@ impl std::fmt::Debug for Client {
     /// The address of the wallet, never the wallet.
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let address = self.address();
-        formatter.debug_struct("Client").field("node", &self.node.as_str()).field("address", &address).finish_non_exhaustive()
+        formatter
+            .debug_struct("Client")
+            .field("node", &self.node.as_str())
+            .field("address", &address)
+            .finish_non_exhaustive()
     }
 }
 

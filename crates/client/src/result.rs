@@ -151,7 +151,12 @@ impl Client {
 
     /// What the process would answer to a message, without sending it: the way to read from a process. The message
     /// comes from the client's wallet, if it has one; nobody verifies that, so a process must not give away anything.
-    pub async fn dry_run(&self, process: &Id, tags: Tags, data: impl AsRef<[u8]>) -> Result<MessageResult, ClientError> {
+    pub async fn dry_run(
+        &self,
+        process: &Id,
+        tags: Tags,
+        data: impl AsRef<[u8]>,
+    ) -> Result<MessageResult, ClientError> {
         let url = with_process(self.path(&["dry-run"]), process);
         let body = DryRun {
             id: "1234",

@@ -91,18 +91,18 @@ pub(crate) async fn refusal(response: Response) -> ClientError {
         Ok(body) => body,
         Err(error) => return error,
     };
-    let Refusal { error: text, code } = serde_json::from_slice(&body).unwrap_or_else(|_| Refusal {
-        error: plain_text(&body, status),
-        code: String::new(),
-    });
+    let Refusal { error: text, code } = serde_json::from_slice(&body)
+        .unwrap_or_else(|_| Refusal { error: plain_text(&body, status), code: String::new() });
     ClientError::Refused { status: status.as_u16(), code, text }
 }
 
 /// The answer as JSON of a type.
 pub(crate) async fn json<T: DeserializeOwned>(response: Response, url: &str) -> Result<T, ClientError> {
     let body = read_at_most(response, ANSWER_BYTES_MAX, url).await?;
-    serde_json::from_slice(&body)
-        .map_err(|error| ClientError::BadAnswer { url: url.to_owned(), reason: format!("not the JSON expected: {error}") })
+    serde_json::from_slice(&body).map_err(|error| ClientError::BadAnswer {
+        url: url.to_owned(),
+        reason: format!("not the JSON expected: {error}"),
+    })
 }
 
 /// The answer as a short text.

@@ -103,7 +103,9 @@ impl Client {
         let anchor = random_anchor()?;
         let path = path.to_owned();
         let work = move || sign_file(&wallet, path, anchor, tags, &listener);
-        tokio::task::spawn_blocking(work).await.unwrap_or_else(|failure| std::panic::resume_unwind(failure.into_panic()))
+        tokio::task::spawn_blocking(work)
+            .await
+            .unwrap_or_else(|failure| std::panic::resume_unwind(failure.into_panic()))
     }
 
     async fn send_file(&self, file: &SignedFile, listener: Listener) -> Result<(), ClientError> {

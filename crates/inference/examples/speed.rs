@@ -31,14 +31,20 @@ fn main() {
         let mut request = GenerateRequest { stop: vec!["\n".to_owned()], ..GenerateRequest::new(prompts, 4) };
         let answers = engine.generate(&request, &mut |_| ()).unwrap();
         let right = answers.iter().zip(&questions);
-        rate(start, "generate 4 tokens", right.filter(|(answer, q)| answer.text.trim() == q.letter.to_string()).count());
+        rate(
+            start,
+            "generate 4 tokens",
+            right.filter(|(answer, q)| answer.text.trim() == q.letter.to_string()).count(),
+        );
         request.max_tokens = 1;
         let start = Instant::now();
         let answers = engine.generate(&request, &mut |_| ()).unwrap();
         let right = answers.iter().zip(&questions);
         rate(start, "generate 1 token", right.filter(|(answer, q)| answer.text.trim() == q.letter.to_string()).count());
 
-        for (name, continuations) in [("letters", [" A", " B", " C"]), ("texts", [" A\nContext:", " B\nContext:", " C\nContext:"])] {
+        for (name, continuations) in
+            [("letters", [" A", " B", " C"]), ("texts", [" A\nContext:", " B\nContext:", " C\nContext:"])]
+        {
             let start = Instant::now();
             let prompts = questions.iter().map(|question| prompt(&question.prompt, &continuations)).collect();
             let results = engine.score(&ScoreRequest { system_prompt: None, prompts }, &mut |_| ()).unwrap();
@@ -65,8 +71,7 @@ fn prompt(prompt: &str, continuations: &[&str]) -> ScorePrompt {
 
 fn best(scored: &Scored) -> char {
     let Scored::Likelihoods(likelihoods) = scored else { return '-' };
-    let best = (0..3).max_by(|&left, &right| {
-        likelihoods[left].log_probability.total_cmp(&likelihoods[right].log_probability)
-    });
+    let best =
+        (0..3).max_by(|&left, &right| likelihoods[left].log_probability.total_cmp(&likelihoods[right].log_probability));
     ['A', 'B', 'C'][best.unwrap()]
 }

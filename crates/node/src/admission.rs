@@ -23,13 +23,16 @@ pub(crate) fn request(item: &DataItem) -> Result<Request, SubmitError> {
     forbidden(tags)?;
     match tags.get("Data-Protocol") {
         Some("ao") => {}
-        Some(other) => return Err(bad("Data-Protocol", format!("it is '{}', and this node speaks 'ao'", quoted(other)))),
+        Some(other) => {
+            return Err(bad("Data-Protocol", format!("it is '{}', and this node speaks 'ao'", quoted(other))));
+        }
         None => return Err(SubmitError::MissingTag("Data-Protocol", "every item for AO carries Data-Protocol=ao")),
     }
     match tags.get("Type") {
         Some("Message") => item.target().map(Request::Message).ok_or(SubmitError::NoTarget),
         Some("Process") => {
-            let module = tags.get("Module").ok_or(SubmitError::MissingTag("Module", "it names what the process runs"))?;
+            let module =
+                tags.get("Module").ok_or(SubmitError::MissingTag("Module", "it names what the process runs"))?;
             Ok(Request::Spawn(module.to_owned()))
         }
         Some(other) => Err(bad("Type", format!("it is '{}', and must be Message or Process", quoted(other)))),

@@ -57,7 +57,9 @@ pub fn audit(data: &Path) -> Result<AuditReport, NodeError> {
             let stream = Stream { kind, id };
             match verify_all(&log, &stream, 0, &scheduler) {
                 Ok(records) if records == head + 1 => report.records += records,
-                Ok(records) => report.find("I6", id, format!("the stream ends at slot {head} and has {records} records")),
+                Ok(records) => {
+                    report.find("I6", id, format!("the stream ends at slot {head} and has {records} records"));
+                }
                 Err(error @ LogError::Damaged { .. }) => report.find("I6", id, error.to_string()),
                 Err(error) => return Err(error.into()),
             }
@@ -114,7 +116,8 @@ fn supply(report: &mut AuditReport, folder: &Path, process: Id) -> Result<(), No
     if !connection.query_row(is_token, (), |row| row.get::<_, bool>(0)).map_err(LogError::from)? {
         return Ok(());
     }
-    let supply: String = connection.query_row("SELECT supply FROM token", (), |row| row.get(0)).map_err(LogError::from)?;
+    let supply: String =
+        connection.query_row("SELECT supply FROM token", (), |row| row.get(0)).map_err(LogError::from)?;
     let mut statement = connection.prepare("SELECT quantity FROM balances").map_err(LogError::from)?;
     let rows = statement.query_map((), |row| row.get::<_, String>(0)).map_err(LogError::from)?;
     let quantities = rows.collect::<rusqlite::Result<Vec<String>>>().map_err(LogError::from)?;

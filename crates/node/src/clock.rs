@@ -33,12 +33,7 @@ impl Clock {
         base_ms.saturating_add(self.warped_ms.load(Ordering::Acquire))
     }
 
-    /// The block height now: blocks of [`limits::BLOCK_MS`] since 1970, for there is no chain to ask.
-    pub(crate) fn block_height(&self) -> u64 {
-        Self::block_height_at(self.now_ms())
-    }
-
-    /// The block height at a time.
+    /// The block height at a time: blocks of [`limits::BLOCK_MS`] since 1970, for there is no chain to ask.
     pub(crate) const fn block_height_at(now_ms: u64) -> u64 {
         now_ms / limits::BLOCK_MS
     }
@@ -70,7 +65,7 @@ mod tests {
         assert_eq!(clock.until(1_501), None);
         clock.warp(240_000);
         assert_eq!(clock.now_ms(), 241_500);
-        assert_eq!(clock.block_height(), 2);
+        assert_eq!(Clock::block_height_at(clock.now_ms()), 2);
         assert_eq!(clock.until(241_500), Some(Duration::ZERO));
     }
 }

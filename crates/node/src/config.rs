@@ -12,10 +12,10 @@ use crate::actors::ModelInspector;
 use crate::limits;
 
 /// The port on which a node listens when it is told nothing else.
-pub const PORT: u16 = 4000;
+pub(crate) const PORT: u16 = 4000;
 
 /// Milliseconds since 1970 at which the paused clock of [`Config::test`] stands: the first of January 2026, UTC.
-pub const TEST_CLOCK_MS: u64 = 1_767_225_600_000;
+pub(crate) const TEST_CLOCK_MS: u64 = 1_767_225_600_000;
 
 /// Everything that a node is told when it starts.
 #[derive(Clone)]

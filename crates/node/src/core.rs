@@ -162,10 +162,11 @@ impl Core {
             Request::Message(target) if target == self.address() => return self.command(item).await,
             Request::Message(target) => {
                 let entry = self.parts.runtime.entry(&target).ok_or(SubmitError::UnknownProcess(target))?;
-                self.refuse_backlog(&entry)?;
+                refuse_backlog(&entry)?;
                 let item = self.verified(item).await?;
                 let information = self.information(&entry)?;
-                let trusted = |signer: &Id| *signer == self.address() || authority::is_listed(information.tags(), signer);
+                let trusted =
+                    |signer: &Id| *signer == self.address() || authority::is_listed(information.tags(), signer);
                 let from = authority::speaker(&item, trusted);
                 append(Stream::process(target), MessageKind::Item, from, &item)
             }
@@ -206,7 +207,9 @@ impl Core {
             return Err(SubmitError::NotAllowed(text.to_owned()));
         }
         let Some(operator) = self.parts.operator else {
-            return Err(SubmitError::NotAllowed("only the clock of a development node (--dev) can be warped".to_owned()));
+            return Err(SubmitError::NotAllowed(
+                "only the clock of a development node (--dev) can be warped".to_owned(),
+            ));
         };
         if item.address() != operator {
             let text = format!("only the operator of this node, {operator}, may warp its clock");
@@ -222,20 +225,9 @@ impl Core {
         Ok(Submitted { id: item.id(), process: None, slot: receipt.slot, fresh: receipt.fresh })
     }
 
-    fn refuse_backlog(&self, entry: &Entry) -> Result<(), SubmitError> {
-        let view = entry.view();
-        if let Some(reason) = view.stopped {
-            return Err(SubmitError::Busy(format!("the process stopped: {reason}")));
-        }
-        let behind = view.head.saturating_sub(view.progress.applied.unwrap_or(0));
-        if behind > limits::PROCESS_BACKLOG_MAX {
-            return Err(SubmitError::Busy(format!("the process has {behind} messages to handle")));
-        }
-        Ok(())
-    }
-
     fn unknown_module(&self, module: &str) -> SubmitError {
-        let known: Vec<&str> = processes::MODULES.iter().chain(&self.parts.modules).map(|module| module.name()).collect();
+        let known: Vec<&str> =
+            processes::MODULES.iter().chain(&self.parts.modules).map(|module| module.name()).collect();
         SubmitError::UnknownModule { module: admission::quoted(module), known: known.join(", ") }
     }
 
@@ -318,7 +310,8 @@ impl Core {
         };
         Ok(Record {
             assignment: log::assignment(logged),
-            assignment_item: log::assignment_item(logged, &self.parts.key).map_err(|error| damaged(error.to_string()))?,
+            assignment_item: log::assignment_item(logged, &self.parts.key)
+                .map_err(|error| damaged(error.to_string()))?,
             message: body.into_message(logged).map_err(damaged)?,
             item,
         })
@@ -347,7 +340,13 @@ impl Core {
     }
 
     /// The messages that lie at an address from a slot on, waiting for the first if there is none.
-    pub(crate) async fn inbox(&self, address: &Id, from: u64, limit: usize, wait: Duration) -> Result<InboxPage, ReadError> {
+    pub(crate) async fn inbox(
+        &self,
+        address: &Id,
+        from: u64,
+        limit: usize,
+        wait: Duration,
+    ) -> Result<InboxPage, ReadError> {
         let (log, commits) = (Arc::clone(&self.parts.log), self.parts.commits.clone());
         inbox::read_or_wait(log, *address, from, limit, wait, commits).await
     }
@@ -435,4 +434,17 @@ impl Core {
 fn append(stream: Stream, kind: MessageKind, from: Id, item: &DataItem) -> Append {
     let body = Body::Item { from, pushed_for: item.id(), item: item.to_bytes() };
     Append { stream, identity: item.id(), kind, body: body.encode() }
+}
+
+/// A process that is far behind, or stopped, takes nothing more: what is acknowledged must be handled in bounded time.
+fn refuse_backlog(entry: &Entry) -> Result<(), SubmitError> {
+    let view = entry.view();
+    if let Some(reason) = view.stopped {
+        return Err(SubmitError::Busy(format!("the process stopped: {reason}")));
+    }
+    let behind = view.head.saturating_sub(view.progress.applied.unwrap_or(0));
+    if behind > limits::PROCESS_BACKLOG_MAX {
+        return Err(SubmitError::Busy(format!("the process has {behind} messages to handle")));
+    }
+    Ok(())
 }

@@ -18,7 +18,7 @@ use crate::metrics::Metrics;
 use crate::runtime::{ALARM, Entry, Runtime};
 
 /// How long the thread sleeps at most: a clock of the machine that jumps is noticed after this.
-const SLEEP_MAX: Duration = Duration::from_secs(60);
+const SLEEP_MAX: Duration = Duration::from_mins(1);
 /// How long it sleeps after the log refused a tick.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
@@ -114,7 +114,8 @@ impl Shared {
     /// Writes the ticks whose time has come; how long to sleep then.
     fn write_due(&self) -> Result<Duration, LogError> {
         let now_ms = self.parts.clock.now_ms();
-        let (come, to_come): (Vec<Due>, Vec<Due>) = self.all_due().into_iter().partition(|due| due.tick.due_ms <= now_ms);
+        let (come, to_come): (Vec<Due>, Vec<Due>) =
+            self.all_due().into_iter().partition(|due| due.tick.due_ms <= now_ms);
         if !come.is_empty() {
             let appends = come.iter().map(Due::append).collect();
             let answer = self.parts.log.append(appends)?.blocking_recv();
@@ -146,7 +147,8 @@ impl Shared {
         let now_ms = self.parts.clock.now_ms();
         let spawned_ms = information.identity.spawned_ms;
         let process = entry.process();
-        let handled = |name: &str| view.progress.ticked_ms.iter().find(|(clock, _)| clock == name).map(|(_, due_ms)| *due_ms);
+        let handled =
+            |name: &str| view.progress.ticked_ms.iter().find(|(clock, _)| clock == name).map(|(_, due_ms)| *due_ms);
         let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         let known = |name: &str| handled(name).max(written.get(&(process, name.to_owned())).copied());
         let mut due = Vec::new();
@@ -159,9 +161,13 @@ impl Shared {
             // An alarm that a handler sets again and again must not make the node do nothing else.
             let last_ms = known(ALARM).unwrap_or(0);
             let due_ms = if wake_at_ms <= last_ms { last_ms + 1 } else { wake_at_ms };
-            let is_written = written.get(&(process, ALARM.to_owned())).is_some_and(|written_ms| *written_ms >= wake_at_ms);
+            let is_written =
+                written.get(&(process, ALARM.to_owned())).is_some_and(|written_ms| *written_ms >= wake_at_ms);
             if !is_written || handled(ALARM) >= written.get(&(process, ALARM.to_owned())).copied() {
-                due.push(Due { process, tick: Tick { name: ALARM.to_owned(), action: ALARM.to_owned(), due_ms, count: 1 } });
+                due.push(Due {
+                    process,
+                    tick: Tick { name: ALARM.to_owned(), action: ALARM.to_owned(), due_ms, count: 1 },
+                });
             }
         }
         due

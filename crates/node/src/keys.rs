@@ -28,7 +28,8 @@ impl DataDirectory {
     pub(crate) fn take(path: &Path) -> Result<Self, NodeError> {
         let failed = |source: std::io::Error| NodeError::Data { path: path.to_owned(), reason: source.to_string() };
         std::fs::create_dir_all(path.join("processes")).map_err(failed)?;
-        let lock = OpenOptions::new().create(true).write(true).truncate(false).open(path.join("lock")).map_err(failed)?;
+        let lock =
+            OpenOptions::new().create(true).write(true).truncate(false).open(path.join("lock")).map_err(failed)?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
             Err(TryLockError::WouldBlock) => Err(NodeError::Locked(path.to_owned())),
@@ -108,8 +109,8 @@ fn create(path: &Path) -> Result<Wallet, NodeError> {
 #[cfg(unix)]
 fn private(path: &Path) -> Result<(), NodeError> {
     use std::os::unix::fs::PermissionsExt as _;
-    let metadata = std::fs::metadata(path)
-        .map_err(|error| NodeError::Key { path: path.to_owned(), reason: error.to_string() })?;
+    let metadata =
+        std::fs::metadata(path).map_err(|error| NodeError::Key { path: path.to_owned(), reason: error.to_string() })?;
     let mode = metadata.permissions().mode() & 0o777;
     if mode & 0o077 == 0 { Ok(()) } else { Err(NodeError::KeyExposed { path: path.to_owned(), mode }) }
 }

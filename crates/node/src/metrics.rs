@@ -80,7 +80,11 @@ impl Metrics {
         registry.register("log_queue_appends", "Appends that wait for the log", self.log_queue.clone());
         registry.register("processes", "Processes of this node", self.processes.clone());
         registry.register("apply_backlog_slots", "Slots not yet applied", self.apply_backlog.clone());
-        registry.register("outbox_backlog_slots", "Slots whose messages are not yet delivered", self.outbox_backlog.clone());
+        registry.register(
+            "outbox_backlog_slots",
+            "Slots whose messages are not yet delivered",
+            self.outbox_backlog.clone(),
+        );
     }
 
     /// The text that Prometheus reads.
@@ -94,7 +98,11 @@ impl Metrics {
 
     /// An item has a slot.
     pub(crate) fn item_accepted(&self, fresh: bool) {
-        if fresh { self.accepted.inc() } else { self.repeated.inc() };
+        if fresh {
+            self.accepted.inc()
+        } else {
+            self.repeated.inc()
+        };
     }
 
     /// An item was refused.

@@ -68,10 +68,13 @@ impl Node {
         let listener = TcpListener::bind(config.listen)
             .await
             .map_err(|error| NodeError::Listen { address: config.listen, reason: error.to_string() })?;
-        let bound = listener.local_addr().map_err(|error| NodeError::Listen { address: config.listen, reason: error.to_string() })?;
+        let bound = listener
+            .local_addr()
+            .map_err(|error| NodeError::Listen { address: config.listen, reason: error.to_string() })?;
         let settings = config.clone();
         let open = tokio::task::spawn_blocking(move || Opened::open(&settings)).await;
-        let opened = open.map_err(|error| NodeError::Data { path: config.data.clone(), reason: error.to_string() })??;
+        let opened =
+            open.map_err(|error| NodeError::Data { path: config.data.clone(), reason: error.to_string() })??;
         let (stop, stopping) = watch::channel(false);
         let core = Arc::clone(&opened.core);
         let mut ended = stopping.clone();
@@ -140,7 +143,8 @@ impl Opened {
         }));
         let _ = listeners.runtime.set(Arc::downgrade(&runtime));
         let gateway = Gateway::open(&directory.gateway(), GatewayLimits::new(config.limits.upload_bytes_max));
-        let gateway = gateway.map_err(|error| NodeError::Data { path: directory.gateway(), reason: error.to_string() })?;
+        let gateway =
+            gateway.map_err(|error| NodeError::Data { path: directory.gateway(), reason: error.to_string() })?;
         let gateway = Arc::new(gateway);
         let actors = Arc::new(Actors::start(actors::Parts {
             log: Arc::clone(&shared),
@@ -337,6 +341,10 @@ impl Drop for NodeHandle {
 
 impl std::fmt::Debug for NodeHandle {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("NodeHandle").field("url", &self.url).field("address", &self.address).finish_non_exhaustive()
+        formatter
+            .debug_struct("NodeHandle")
+            .field("url", &self.url)
+            .field("address", &self.address)
+            .finish_non_exhaustive()
     }
 }

@@ -104,7 +104,9 @@ impl Outbox {
             let body = letter.body(letter.sender, tags, data);
             appends.push(Append { stream: Stream::process(child), identity: child, kind: MessageKind::Spawn, body });
         } else {
-            notice = notice.with("Action", "Spawn-Error").with("Error", format!("there is no module '{module:.64}' on this node"));
+            notice = notice
+                .with("Action", "Spawn-Error")
+                .with("Error", format!("there is no module '{module:.64}' on this node"));
         }
         let identity = hash_parts(&[b"aobench spawned", child.as_bytes()]);
         let body = letter.body(&self.node, notice, Vec::new());

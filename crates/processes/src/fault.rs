@@ -58,8 +58,8 @@ impl Fault {
     /// replay, so it must stop the process and never become the result of a message.
     pub fn is_of_the_machine(&self) -> bool {
         use rusqlite::ErrorCode::{
-            CannotOpen, DatabaseBusy, DatabaseCorrupt, DatabaseLocked, DiskFull, FileLockingProtocolFailed, NotADatabase,
-            OperationInterrupted, OutOfMemory, PermissionDenied, ReadOnly, SystemIoFailure,
+            CannotOpen, DatabaseBusy, DatabaseCorrupt, DatabaseLocked, DiskFull, FileLockingProtocolFailed,
+            NotADatabase, OperationInterrupted, OutOfMemory, PermissionDenied, ReadOnly, SystemIoFailure,
         };
         let Self::Store(error) = self else { return false };
         matches!(

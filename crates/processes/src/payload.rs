@@ -53,7 +53,8 @@ pub(crate) fn quantity(message: &Message) -> Result<Quantity, Fault> {
 
 /// The data as JSON of a type.
 pub(crate) fn json<T: DeserializeOwned>(message: &Message) -> Result<T, Fault> {
-    serde_json::from_slice(&message.data).map_err(|error| Fault::BadData(format!("it is not the JSON expected ({error})")))
+    serde_json::from_slice(&message.data)
+        .map_err(|error| Fault::BadData(format!("it is not the JSON expected ({error})")))
 }
 
 /// The data as text.
@@ -63,9 +64,5 @@ pub(crate) fn text(message: &Message) -> Result<&str, Fault> {
 
 /// Only `allowed` may go on.
 pub(crate) fn only(message: &Message, allowed: &Id, who: &'static str, action: &'static str) -> Result<(), Fault> {
-    if message.from == *allowed {
-        Ok(())
-    } else {
-        Err(Fault::NotAllowed { action, allowed: who, from: message.from })
-    }
+    if message.from == *allowed { Ok(()) } else { Err(Fault::NotAllowed { action, allowed: who, from: message.from }) }
 }

@@ -14,9 +14,24 @@ const STATEMENTS_CACHED_MAX: usize = 128;
 
 /// SQL functions whose value is not a function of the tables and the message. A process that used one would not replay.
 const FORBIDDEN_FUNCTIONS: &[&str] = &[
-    "random", "randomblob", "date", "time", "datetime", "julianday", "unixepoch", "strftime", "timediff", "current_time",
-    "current_date", "current_timestamp", "last_insert_rowid", "changes", "total_changes", "load_extension",
-    "sqlite_version", "sqlite_source_id",
+    "random",
+    "randomblob",
+    "date",
+    "time",
+    "datetime",
+    "julianday",
+    "unixepoch",
+    "strftime",
+    "timediff",
+    "current_time",
+    "current_date",
+    "current_timestamp",
+    "last_insert_rowid",
+    "changes",
+    "total_changes",
+    "load_extension",
+    "sqlite_version",
+    "sqlite_source_id",
 ];
 
 /// The tables of one process during one message.
@@ -56,10 +71,24 @@ impl Database {
 
     /// Lets a handler work on the tables, with the denials in force.
     pub fn handle<T>(&self, work: impl FnOnce(&mut Store<'_>) -> T) -> T {
-        self.handling.store(true, Ordering::Relaxed);
-        let outcome = work(&mut Store { connection: &self.connection });
-        self.handling.store(false, Ordering::Relaxed);
-        outcome
+        let _handling = Handling::begin(&self.handling);
+        work(&mut Store { connection: &self.connection })
+    }
+}
+
+/// The denials, in force until this is dropped: also when a handler panics, or the node could not even roll back.
+struct Handling<'a>(&'a AtomicBool);
+
+impl<'a> Handling<'a> {
+    fn begin(switch: &'a AtomicBool) -> Self {
+        switch.store(true, Ordering::Relaxed);
+        Self(switch)
+    }
+}
+
+impl Drop for Handling<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
     }
 }
 
@@ -143,7 +172,9 @@ mod tests {
         ] {
             assert!(database.handle(|store| store.execute_batch(sql)).is_err(), "{sql}");
         }
-        assert!(database.handle(|store| store.execute_batch("CREATE TABLE numbers (n INTEGER); SELECT abs(-1)")).is_ok());
+        assert!(
+            database.handle(|store| store.execute_batch("CREATE TABLE numbers (n INTEGER); SELECT abs(-1)")).is_ok()
+        );
         assert!(database.connection().execute_batch("BEGIN; COMMIT").is_ok());
     }
 }

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 fn rule() -> impl Strategy<Value = Allocation> {
     let table = prop::collection::vec(0..=1_000_000_u32, 1..=100).prop_map(|mut weights| {
-        weights.sort_unstable_by(|one, other| other.cmp(one));
+        weights.sort_unstable_by_key(|weight| std::cmp::Reverse(*weight));
         weights[0] = weights[0].max(1);
         Allocation::FixedTable(weights)
     });
@@ -30,7 +30,7 @@ fn funds() -> impl Strategy<Value = u128> {
 fn ranking() -> impl Strategy<Value = Vec<Place>> {
     let scores = prop_oneof![0..4_u32, 0..2_000_u32, any::<u32>()];
     prop::collection::vec((scores, any::<bool>()), 0..150).prop_map(|mut places| {
-        places.sort_by(|one, other| other.0.cmp(&one.0));
+        places.sort_by_key(|place| std::cmp::Reverse(place.0));
         let mut group = 0;
         let of_place = |(correct, begins): (u32, bool)| {
             group += u32::from(begins);
@@ -42,7 +42,9 @@ fn ranking() -> impl Strategy<Value = Vec<Place>> {
 
 /// Equal scores are tied, as in the default.
 fn equal_scores_tied(mut ranking: Vec<Place>) -> Vec<Place> {
-    ranking.iter_mut().for_each(|place| place.group = u32::MAX - place.correct);
+    for place in &mut ranking {
+        place.group = u32::MAX - place.correct;
+    }
     ranking
 }
 
@@ -78,7 +80,7 @@ proptest! {
         let paid = count.min(10) as u128;
         let total = paid * (paid + 1) / 2;
         for (place, share) in (0..).zip(shares) {
-            let weight = if place < paid { paid - place } else { 0 };
+            let weight = paid.saturating_sub(place);
             let floor = funds / total * weight + funds % total * weight / total;
             prop_assert!(share.units() == floor || share.units() == floor + 1);
         }

@@ -78,7 +78,7 @@ fn the_views_are_the_json_that_clients_read() {
     assert_eq!(board["pool"], view);
     let best = &board["leaderboard"][0];
     assert_eq!(best["score"], json!(0.9));
-    assert_eq!(best["interval"], json!([0.825633, 0.944771]));
+    assert_eq!(best["interval"], json!([0.825_633, 0.944_771]));
     assert_eq!(
         (&best["payout_if_ended"], &best["progress"], &best["status"]),
         (&json!("1000"), &json!(1.0), &json!("Complete"))

@@ -252,7 +252,9 @@ proptest! {
     #[test]
     fn every_life_ends_with_the_escrow_paid_out_or_back(steps in prop::collection::vec(step(), 1..160)) {
         let mut life = Life::new();
-        steps.iter().for_each(|step| life.take(step));
+        for step in &steps {
+            life.take(step);
+        }
         life.end();
         life.check_end();
     }

@@ -56,10 +56,8 @@ impl Model {
 
     fn apply(&mut self, request: &Request) {
         match request {
-            Request::Transfer { from, to, quantity, .. } => {
-                if self.take(wallet(PEOPLE[*from]), *quantity) {
-                    *self.balances.entry(wallet(PEOPLE[*to])).or_default() += quantity;
-                }
+            Request::Transfer { from, to, quantity, .. } if self.take(wallet(PEOPLE[*from]), *quantity) => {
+                *self.balances.entry(wallet(PEOPLE[*to])).or_default() += quantity;
             }
             Request::Mint { from: 0, to, quantity } if self.supply.checked_add(*quantity).is_some() => {
                 self.supply += quantity;

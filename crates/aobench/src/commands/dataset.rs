@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ao::{Id, Tags};
 use anyhow::{Context as _, bail};
+use ao::{Id, Tags};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ use crate::session::{Session, action};
 /// Bytes of questions in one message: well below the largest item, so that a row can be told apart in an error.
 const CHUNK_BYTES_MAX: usize = 1024 * 1024;
 /// How long a dataset is waited for.
-const ANSWER_WAIT: Duration = Duration::from_secs(120);
+const ANSWER_WAIT: Duration = Duration::from_mins(2);
 
 /// What can be typed after `aobench dataset`.
 #[derive(Debug, Subcommand)]
@@ -70,7 +70,9 @@ pub(crate) async fn run(global: &GlobalArguments, command: DatasetCommand, outpu
             let file = questions_file(&arguments.questions)?;
             let dataset = create(&session, &arguments, &file).await?;
             let rows = load(&session, &dataset, &std::fs::read_to_string(&file)?, output).await?;
-            output.result(&json!({ "dataset": dataset, "rows": rows }), |_| format!("{dataset}\n{rows} of {rows} rows loaded"))
+            output.result(&json!({ "dataset": dataset, "rows": rows }), |_| {
+                format!("{dataset}\n{rows} of {rows} rows loaded")
+            })
         }
         DatasetCommand::Load { dataset, file } => {
             let session = Session::signing(global).await?;
@@ -99,7 +101,8 @@ fn questions_file(path: &Path) -> anyhow::Result<PathBuf> {
         return Ok(path.to_owned());
     }
     let entries = std::fs::read_dir(path).with_context(|| format!("{} cannot be read", path.display()))?;
-    let is_questions = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "jsonl" || extension == "json");
+    let is_questions =
+        |path: &PathBuf| path.extension().is_some_and(|extension| extension == "jsonl" || extension == "json");
     let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(is_questions).collect();
     match (files.pop(), files.is_empty()) {
         (Some(file), true) => Ok(file),
@@ -124,7 +127,8 @@ async fn create(session: &Session, arguments: &CreateArguments, file: &Path) -> 
         Some(path) => std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?,
         None => String::new(),
     };
-    let module = processes::module_by_name("dataset").map(processes::module_id).context("there is no dataset module")?;
+    let module =
+        processes::module_by_name("dataset").map(processes::module_id).context("there is no dataset module")?;
     let dataset = session.client.spawn(module, tags, task).await?;
     session.client.result(&dataset, &dataset).await?.or_fault(dataset)?;
     session.client.request(dataset, action("Init"), "").await?;
@@ -155,10 +159,11 @@ pub(crate) async fn load(session: &Session, dataset: &Id, text: &str, output: Ou
 async fn send_rows(session: &Session, dataset: &Id, chunk: &[&Value], before: u64) -> anyhow::Result<()> {
     let data = serde_json::to_string(chunk)?;
     let request = session.client.request(*dataset, action("Load-Data"), data);
-    let (_, result) = tokio::time::timeout(ANSWER_WAIT, request)
-        .await
-        .context("the dataset did not answer in time")?
-        .with_context(|| format!("rows {} to {} were not loaded", before + 1, before + chunk.len() as u64))?;
+    let (_, result) =
+        tokio::time::timeout(ANSWER_WAIT, request)
+            .await
+            .context("the dataset did not answer in time")?
+            .with_context(|| format!("rows {} to {} were not loaded", before + 1, before + chunk.len() as u64))?;
     match result.output.error {
         Some(error) => bail!("rows {} to {} were not loaded: {error}", before + 1, before + chunk.len() as u64),
         None => Ok(()),
@@ -171,5 +176,7 @@ fn rows(text: &str) -> anyhow::Result<Vec<Value>> {
         return serde_json::from_str(text).context("the file is no JSON list");
     }
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    lines.map(|(number, line)| serde_json::from_str(line).with_context(|| format!("line {} is no JSON", number + 1))).collect()
+    lines
+        .map(|(number, line)| serde_json::from_str(line).with_context(|| format!("line {} is no JSON", number + 1)))
+        .collect()
 }

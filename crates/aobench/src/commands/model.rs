@@ -3,8 +3,8 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use ao::{Id, Tags};
 use anyhow::Context as _;
+use ao::{Id, Tags};
 use clap::Subcommand;
 use inference::gguf::Facts;
 use serde_json::json;
@@ -39,7 +39,8 @@ pub(crate) async fn run(global: &GlobalArguments, command: ModelCommand, output:
             let session = Session::reading(global).await?;
             let models = session.client.models().await?;
             output.result(&models, |models| {
-                let columns = [Column::Text("model"), Column::Text("name"), Column::Text("owner"), Column::Number("bytes")];
+                let columns =
+                    [Column::Text("model"), Column::Text("name"), Column::Text("owner"), Column::Number("bytes")];
                 let rows = models.iter().map(|model| {
                     vec![model.id.to_string(), model.name.clone(), model.owner.to_string(), model.bytes.to_string()]
                 });
@@ -52,7 +53,10 @@ pub(crate) async fn run(global: &GlobalArguments, command: ModelCommand, output:
 /// Checks a model file here, before any byte is sent, and uploads it; its data transaction id.
 pub(crate) async fn upload(session: &Session, path: &Path, output: Output) -> anyhow::Result<Id> {
     let facts = check(path)?;
-    let tags = Tags::new().with("Content-Type", CONTENT_TYPE).with("Name", facts.name).with("Architecture", facts.architecture);
+    let tags = Tags::new()
+        .with("Content-Type", CONTENT_TYPE)
+        .with("Name", facts.name)
+        .with("Architecture", facts.architecture);
     let bar = output.byte_bar(facts.bytes, "uploading");
     let shown = bar.clone();
     let model = session.client.upload(path, tags, move |progress| shown.set_position(progress.bytes_done)).await?;

@@ -1,7 +1,7 @@
 //! Quantities as people write and read them: in whole tokens, with the token's own ticker.
 
-use ao::{Id, Quantity};
 use anyhow::Context as _;
+use ao::{Id, Quantity};
 use serde::Deserialize;
 
 use crate::session::{Session, action};
@@ -31,7 +31,10 @@ impl Money {
     /// Reads whole tokens (`1000.5`).
     pub(crate) fn parse(&self, text: &str) -> anyhow::Result<Quantity> {
         Quantity::from_decimal(text, self.denomination).with_context(|| {
-            format!("'{text}' is no amount of {}; write whole {} with up to {} decimals", self.ticker, self.ticker, self.denomination)
+            format!(
+                "'{text}' is no amount of {}; write whole {} with up to {} decimals",
+                self.ticker, self.ticker, self.denomination
+            )
         })
     }
 

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use ao::{Id, Quantity};
 use anyhow::{Context as _, bail};
+use ao::{Id, Quantity};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -17,9 +17,9 @@ use crate::output::{Column, Output, table};
 use crate::session::{Session, action};
 
 /// How long the answer of the benchmark process is waited for.
-const ANSWER_WAIT: Duration = Duration::from_secs(120);
+const ANSWER_WAIT: Duration = Duration::from_mins(2);
 /// How long the inspection of a model may take: a large file is read whole.
-const JOIN_WAIT: Duration = Duration::from_secs(1800);
+const JOIN_WAIT: Duration = Duration::from_mins(30);
 
 /// What can be typed after `aobench pool`.
 #[derive(Debug, Subcommand)]
@@ -240,9 +240,15 @@ pub(crate) fn describe(pool: &Pool, money: &Money) -> String {
 pub(crate) fn describe_board(board: &Leaderboard, money: &Money) -> String {
     let mut text = format!("{}\n\n{}", describe(&board.pool, money), board.table(money));
     if !board.payouts.is_empty() {
-        let columns = [Column::Number("rank"), Column::Text("participant"), Column::Number("payout"), Column::Text("status")];
+        let columns =
+            [Column::Number("rank"), Column::Text("participant"), Column::Number("payout"), Column::Text("status")];
         let rows = board.payouts.iter().map(|payout| {
-            vec![payout.rank.to_string(), payout.participant.to_string(), money.show(payout.quantity), payout.status.clone()]
+            vec![
+                payout.rank.to_string(),
+                payout.participant.to_string(),
+                money.show(payout.quantity),
+                payout.status.clone(),
+            ]
         });
         text.push_str("\n\n");
         text.push_str(&table(&columns, rows));

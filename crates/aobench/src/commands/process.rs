@@ -24,10 +24,22 @@ pub(crate) async fn run(global: &GlobalArguments, command: ProcessCommand, outpu
     match command {
         ProcessCommand::List => {
             let processes = session.client.processes().await?;
-            let columns = [Column::Text("process"), Column::Text("name"), Column::Text("module"), Column::Number("head"), Column::Number("applied")];
+            let columns = [
+                Column::Text("process"),
+                Column::Text("name"),
+                Column::Text("module"),
+                Column::Number("head"),
+                Column::Number("applied"),
+            ];
             output.result(&processes, |processes| {
                 let rows = processes.iter().map(|process| {
-                    vec![process.id.to_string(), process.name.clone(), process.module.clone(), process.head.to_string(), process.applied.to_string()]
+                    vec![
+                        process.id.to_string(),
+                        process.name.clone(),
+                        process.module.clone(),
+                        process.head.to_string(),
+                        process.applied.to_string(),
+                    ]
                 });
                 table(&columns, rows)
             })

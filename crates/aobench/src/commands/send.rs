@@ -1,7 +1,7 @@
 //! `aobench send`: any AO message.
 
-use ao::{Tag, Tags};
 use anyhow::Context as _;
+use ao::{Tag, Tags};
 use clap::Args;
 use serde_json::json;
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use ao::{Id, Quantity};
 use anyhow::{Context as _, bail};
+use ao::{Id, Quantity};
 use clap::Subcommand;
 use serde::Serialize;
 use serde_json::json;
@@ -14,7 +14,7 @@ use crate::output::Output;
 use crate::session::{Session, action};
 
 /// How long the answer of a token is waited for.
-const ANSWER_WAIT: Duration = Duration::from_secs(60);
+const ANSWER_WAIT: Duration = Duration::from_mins(1);
 
 /// What can be typed after `aobench token`.
 #[derive(Debug, Subcommand)]
@@ -71,7 +71,7 @@ pub(crate) async fn run(global: &GlobalArguments, command: TokenCommand, output:
         TokenCommand::Info { token } => {
             let session = Session::reading(global).await?;
             let info: serde_json::Value = session.read(&session.process(&token)?, action("Info"), "").await?;
-            output.result(&info, |info| super::process::fields(info))
+            output.result(&info, super::process::fields)
         }
         TokenCommand::Balance { address, token } => {
             let session = Session::reading(global).await?;
@@ -87,10 +87,13 @@ pub(crate) async fn run(global: &GlobalArguments, command: TokenCommand, output:
             let session = Session::signing(global).await?;
             let money = Money::of(&session, &session.process(&token)?).await?;
             let quantity = money.parse(&amount)?;
-            let mut all = action("Transfer").with("Recipient", recipient.to_string()).with("Quantity", quantity.to_string());
+            let mut all =
+                action("Transfer").with("Recipient", recipient.to_string()).with("Quantity", quantity.to_string());
             all.extend(tags);
             let message = send_money(&session, &money, all, "Debit-Notice").await?;
-            output.result(&Transferred { message, recipient, quantity }, |_| format!("{} sent to {recipient}", money.show(quantity)))
+            output.result(&Transferred { message, recipient, quantity }, |_| {
+                format!("{} sent to {recipient}", money.show(quantity))
+            })
         }
         TokenCommand::Mint { amount, recipient, token } => {
             let session = Session::signing(global).await?;
@@ -102,7 +105,9 @@ pub(crate) async fn run(global: &GlobalArguments, command: TokenCommand, output:
             if let Some(error) = result.output.error {
                 bail!("{error}");
             }
-            output.result(&Transferred { message, recipient, quantity }, |_| format!("{} made for {recipient}", money.show(quantity)))
+            output.result(&Transferred { message, recipient, quantity }, |_| {
+                format!("{} made for {recipient}", money.show(quantity))
+            })
         }
     }
 }

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ao::{Tag, Tags};
 use anyhow::{Context as _, bail};
+use ao::{Tag, Tags};
 use clap::Args;
 use node::{Genesis, GenesisProcess, Node, NodeHandle};
 use serde::Deserialize;
@@ -73,11 +73,8 @@ pub(crate) async fn run(global: &GlobalArguments, arguments: UpArguments, output
     output.result(&json!({ "url": node.url(), "address": node.address(), "data": data }), |_| {
         format!("node {} at {}\ndata in {}", node.address(), node.url(), data.display())
     })?;
-    let workers = if arguments.dev {
-        Some(develop(&node, &arguments, &config, &data, &wallets, output).await?)
-    } else {
-        None
-    };
+    let workers =
+        if arguments.dev { Some(develop(&node, &arguments, &config, &data, &wallets, output).await?) } else { None };
     stopped().await?;
     output.talk("stopping");
     if let Some(workers) = workers {
@@ -110,11 +107,19 @@ async fn develop(
     let money = Money::of(&operator, &operator.process("token")?).await?;
     let balances = development::balances(&operator, wallets).await?;
     let rows = wallets.iter().zip(balances).map(|(wallet, balance)| {
-        vec![wallet.name.clone(), wallet.wallet.address().to_string(), money.show(balance), wallet.path.display().to_string()]
+        vec![
+            wallet.name.clone(),
+            wallet.wallet.address().to_string(),
+            money.show(balance),
+            wallet.path.display().to_string(),
+        ]
     });
     let columns = [Column::Text("wallet"), Column::Text("address"), Column::Number("balance"), Column::Text("file")];
     output.text(table(&columns, rows));
-    output.text(format_args!("dataset with {questions} synthetic questions; {} workers; stop with Ctrl-C", arguments.worker));
+    output.text(format_args!(
+        "dataset with {questions} synthetic questions; {} workers; stop with Ctrl-C",
+        arguments.worker
+    ));
     let settings = WorkerSettings {
         count: arguments.worker,
         data: data.join("workers"),

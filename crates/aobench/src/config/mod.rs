@@ -88,7 +88,9 @@ impl Config {
         Ok(Self {
             client: ClientConfig { url: set(url, "client.url")?, wallet: path(&set(wallet, "client.wallet")?)? },
             node: NodeConfig {
-                listen: listen.parse().with_context(|| format!("node.listen is '{listen}'; write it as 127.0.0.1:4000"))?,
+                listen: listen
+                    .parse()
+                    .with_context(|| format!("node.listen is '{listen}'; write it as 127.0.0.1:4000"))?,
                 data: path(&set(node_data, "node.data")?)?,
                 upload_bytes_max: gib(set(upload_gib_max, "node.upload_gib_max")?)?,
             },

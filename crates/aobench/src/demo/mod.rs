@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ao::{Id, Quantity};
 use anyhow::{Context as _, bail};
+use ao::{Id, Quantity};
 use clap::Args;
 use node::{Node, NodeHandle};
 
@@ -34,9 +34,9 @@ const WORKER_MEMORY_BYTES_MAX: u64 = 2 << 30;
 /// How often progress is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// How long the evaluation may take before the demo gives up.
-const EVALUATION_WAIT: Duration = Duration::from_secs(600);
+const EVALUATION_WAIT: Duration = Duration::from_mins(10);
 /// How long payouts may take.
-const PAYOUT_WAIT: Duration = Duration::from_secs(60);
+const PAYOUT_WAIT: Duration = Duration::from_mins(1);
 
 /// What can be typed after `aobench demo`.
 #[derive(Debug, Args)]
@@ -174,7 +174,9 @@ impl Stage {
         loop {
             let board = Leaderboard::read(&self.operator, &self.benchmark, &pool.id.to_string()).await?;
             bar.set_position(board.leaderboard.iter().map(|line| line.answered).sum());
-            if board.leaderboard.len() == assets::MODELS.len() && board.leaderboard.iter().all(|line| line.rank.is_some()) {
+            if board.leaderboard.len() == assets::MODELS.len()
+                && board.leaderboard.iter().all(|line| line.rank.is_some())
+            {
                 bar.finish_and_clear();
                 self.output.talk(format_args!("evaluated    {total} answers"));
                 return Ok(board);

@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use ao::{Id, Quantity};
 use anyhow::bail;
+use ao::{Id, Quantity};
 use serde::Serialize;
 
 use crate::commands::money::Money;
@@ -109,7 +109,11 @@ impl Report {
             payouts: board
                 .payouts
                 .iter()
-                .map(|payout| PayoutPart { rank: payout.rank, participant: payout.participant, quantity: payout.quantity })
+                .map(|payout| PayoutPart {
+                    rank: payout.rank,
+                    participant: payout.participant,
+                    quantity: payout.quantity,
+                })
                 .collect(),
             supply,
             seconds,
@@ -148,7 +152,12 @@ impl Report {
 }
 
 /// Payouts beside the balance of each wallet.
-pub(super) fn payouts(board: &Leaderboard, wallets: &[DevelopmentWallet], balances: &[Quantity], money: &Money) -> String {
+pub(super) fn payouts(
+    board: &Leaderboard,
+    wallets: &[DevelopmentWallet],
+    balances: &[Quantity],
+    money: &Money,
+) -> String {
     let columns = [
         Column::Text("wallet"),
         Column::Text("address"),

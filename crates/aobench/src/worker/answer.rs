@@ -57,7 +57,10 @@ fn generate(
             inference::Finish::Length => Finish::Length,
             inference::Finish::ContextExceeded => Finish::ContextExceeded,
         };
-        PromptResult { id: prompt.id, answer: Answer::Generated { output: generated.text, tokens: generated.tokens, finish } }
+        PromptResult {
+            id: prompt.id,
+            answer: Answer::Generated { output: generated.text, tokens: generated.tokens, finish },
+        }
     };
     Ok(batch.prompts.iter().zip(generated).map(result).collect())
 }
@@ -68,7 +71,8 @@ fn score(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Vec<PromptResult>, InferenceError> {
     let prompts = batch.prompts.iter();
-    let prompts = prompts.map(|prompt| ScorePrompt { prompt: prompt.prompt.clone(), continuations: prompt.continuations.clone() });
+    let prompts = prompts
+        .map(|prompt| ScorePrompt { prompt: prompt.prompt.clone(), continuations: prompt.continuations.clone() });
     let request = ScoreRequest { system_prompt: batch.system_prompt.clone(), prompts: prompts.collect() };
     let scored = engine.score(&request, progress)?;
     let result = |(prompt, scored): (&processes::herder::wire::Prompt, Scored)| {
@@ -77,7 +81,9 @@ fn score(
                 let pairs = likelihoods.iter().map(|likelihood| (likelihood.log_probability, likelihood.is_greedy));
                 Answer::Scored { loglikelihoods: pairs.collect() }
             }
-            Scored::ContextExceeded => Answer::Generated { output: String::new(), tokens: 0, finish: Finish::ContextExceeded },
+            Scored::ContextExceeded => {
+                Answer::Generated { output: String::new(), tokens: 0, finish: Finish::ContextExceeded }
+            }
         };
         PromptResult { id: prompt.id, answer }
     };
@@ -103,7 +109,7 @@ mod tests {
 
     #[test]
     fn a_plain_prompt_without_a_model_is_an_error() {
-        let mut engine = inference::scripted::ScriptedEngine::default();
+        let mut engine = inference::scripted::ScriptedEngine::answering(|_| " 4".to_owned());
         let request = Request::Plain("2 + 2 =".to_owned());
         let defaults = Defaults { max_tokens: 4, system_prompt: None };
         assert!(answer(&mut engine, &request, "", &defaults, &mut |_| {}).is_err());

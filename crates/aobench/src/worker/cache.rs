@@ -66,7 +66,10 @@ impl Cache {
         match wanted {
             Some(file_hash) if fetched.file_hash != file_hash => {
                 let _ = std::fs::remove_file(&fetched.path);
-                let reason = format!("the node gave a file with the hash {} for {model}, agreed was {file_hash}", fetched.file_hash);
+                let reason = format!(
+                    "the node gave a file with the hash {} for {model}, agreed was {file_hash}",
+                    fetched.file_hash
+                );
                 Err((Blame::Worker, reason))
             }
             _ => Ok(fetched),
@@ -84,7 +87,8 @@ impl Cache {
 
     /// Downloads a model and checks that it is one.
     fn fetch(&mut self, model: &Id, runtime: &Handle) -> Result<CachedModel, (Blame, String)> {
-        let machine = |error: &dyn std::fmt::Display| (Blame::Worker, format!("the model {model} cannot be fetched: {error}"));
+        let machine =
+            |error: &dyn std::fmt::Display| (Blame::Worker, format!("the model {model} cannot be fetched: {error}"));
         let path = self.folder.join(format!("transaction-{}", model.to_hex()));
         tracing::info!(%model, "downloading");
         let download = self.client.download(model, &path, |_| {});

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use ao::Id;
 use anyhow::Context as _;
+use ao::Id;
 use client::Client;
 use inference::sandbox::Limits;
 use inference::{ChildEngine, ChildOptions, ChildProgram, Engine, EngineOptions, InferenceError, ModelFile, Progress};
@@ -110,10 +110,12 @@ impl Engines {
     fn run(&mut self, job: &Job) -> Outcome {
         let began = Instant::now();
         let request = Request::read(&job.data).map_err(|error| (Blame::Model, error.to_string()))?;
-        let model = job.model.or(self.model).ok_or((Blame::Worker, "no model was named, and none is loaded".to_owned()))?;
+        let model =
+            job.model.or(self.model).ok_or((Blame::Worker, "no model was named, and none is loaded".to_owned()))?;
         let cached = self.cache.get(&model, job.file_hash.as_deref(), &self.runtime)?;
         let mut defaults = self.defaults.clone();
-        defaults.max_tokens = job.tokens_max.map_or(defaults.max_tokens, |tokens| tokens.min(defaults.max_tokens).max(1));
+        defaults.max_tokens =
+            job.tokens_max.map_or(defaults.max_tokens, |tokens| tokens.min(defaults.max_tokens).max(1));
         let mut loaded = self.engine(model, &cached).map_err(|error| blamed(&error))?;
         let number = job.number;
         let mut progress = |progress: Progress| {

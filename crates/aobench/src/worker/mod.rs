@@ -15,8 +15,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ao::{Id, Tags, Wallet};
 use anyhow::Context as _;
+use ao::{Id, Tags, Wallet};
 use client::{Client, ClientError, InboxMessage};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -31,7 +31,7 @@ const INBOX_WAIT: Duration = Duration::from_secs(20);
 const PAUSE_FIRST: Duration = Duration::from_millis(200);
 const PAUSE_MAX: Duration = Duration::from_secs(10);
 /// How long a lease is if the herder does not say.
-const LEASE_DEFAULT: Duration = Duration::from_secs(120);
+const LEASE_DEFAULT: Duration = Duration::from_mins(2);
 /// Jobs that wait between the inbox and the engine. The herder sends no more than the capacity, one lease at least each.
 const JOBS_WAITING_MAX: usize = 1024;
 
@@ -102,7 +102,10 @@ async fn work(config: &WorkerConfig, client: &Client, desk: &Desk, inbox: &mut I
 }
 
 fn registration(config: &WorkerConfig) -> Tags {
-    action("Register-Worker").with("WorkerType", "Llama").with("Capacity", config.capacity.to_string()).with("Models", "any")
+    action("Register-Worker")
+        .with("WorkerType", "Llama")
+        .with("Capacity", config.capacity.to_string())
+        .with("Models", "any")
 }
 
 /// Repeats a request while the node is away or busy.
@@ -137,7 +140,8 @@ impl Inbox {
     /// lease is what the herder says.
     async fn skip_to_registration(&mut self, registration: &Id) -> anyhow::Result<Duration> {
         loop {
-            let page = patiently("reading the inbox", || self.client.inbox(&self.address, self.next, INBOX_WAIT)).await?;
+            let page =
+                patiently("reading the inbox", || self.client.inbox(&self.address, self.next, INBOX_WAIT)).await?;
             for message in &page.messages {
                 self.next = message.slot + 1;
                 if message.pushed_for == *registration && message.action() == "Worker-Registered" {

@@ -78,12 +78,20 @@ fn money_that_makes_no_pool_goes_back_to_its_payer() {
         ("a dataset that does not exist", &["--dataset", &nobody, "--amount", "5"], "dataset"),
         ("a process that is no dataset", &["--dataset", &token, "--amount", "5"], "dataset"),
         ("a dataset without questions", &["--dataset", no_questions, "--amount", "5"], "question"),
-        ("an allocation nobody knows", &["--dataset", "dataset", "--amount", "5", "--allocation", "Everything"], "ArithmeticDecrease"),
+        (
+            "an allocation nobody knows",
+            &["--dataset", "dataset", "--amount", "5", "--allocation", "Everything"],
+            "ArithmeticDecrease",
+        ),
         ("ties nobody knows", &["--dataset", "dataset", "--amount", "5", "--ties", "coin"], "split"),
         ("a duration that is none", &["--dataset", "dataset", "--amount", "5", "--duration", "a-while"], "30-days"),
         ("no money", &["--dataset", "dataset", "--amount", "0"], "Quantity"),
         ("more money than there is", &["--dataset", "dataset", "--amount", "99999999"], "nsufficient"),
-        ("more money than can be", &["--dataset", "dataset", "--amount", "99999999999999999999999999999999999999"], "amount"),
+        (
+            "more money than can be",
+            &["--dataset", "dataset", "--amount", "99999999999999999999999999999999999999"],
+            "amount",
+        ),
     ];
     for (case, arguments, part) in cases {
         let error = place.node.error("funder", &[&["pool", "create"], arguments].concat());
@@ -100,12 +108,14 @@ fn an_entry_that_cannot_be_is_refused_with_its_reason() {
     let place = Place::new();
     let good = std::fs::read(model(3)).unwrap();
     let pool = place.pool(&[]);
-    let far = (std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap() + Duration::from_secs(86_400)).as_millis();
+    let far = (std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap() + Duration::from_hours(24))
+        .as_millis();
     let later = place.pool(&["--tag", &format!("X-Start={far}")]);
     let entered = place.node.json("trainer-1", &["pool", "join", &pool, model(3).to_str().unwrap()]);
     let entered = entered["model"].as_str().unwrap().to_owned();
 
-    let no_gguf = place.upload("trainer-2", &place.file("story.gguf", b"Once upon a time there was no model in this file."));
+    let no_gguf =
+        place.upload("trainer-2", &place.file("story.gguf", b"Once upon a time there was no model in this file."));
     let truncated = place.upload("trainer-2", &place.file("half.gguf", &good[..good.len() / 2]));
     let copy = place.upload("trainer-2", &place.file("copy.gguf", &good));
     let nowhere = Id::new([9; 32]).to_string();
@@ -123,7 +133,8 @@ fn an_entry_that_cannot_be_is_refused_with_its_reason() {
         let error = place.node.error(wallet, &["pool", "join", pool, model]);
         assert!(error.contains("error") && error.contains(part), "{case}: {error}");
     }
-    let error = place.node.error("trainer-2", &["pool", "join", &pool, place.file("x.gguf", b"GGUF").to_str().unwrap()]);
+    let error =
+        place.node.error("trainer-2", &["pool", "join", &pool, place.file("x.gguf", b"GGUF").to_str().unwrap()]);
     assert!(error.contains("is no model that can be entered"), "{error}");
 
     let message = ["send", "benchmark", "--action", "Join-Pool", "--data", "{\"dataset\": 1,"];
@@ -131,7 +142,8 @@ fn an_entry_that_cannot_be_is_refused_with_its_reason() {
     assert!(result["result"]["Error"].as_str().unwrap().contains("JSON"), "{result}");
 
     let board = place.node.json("trainer-2", &["pool", "leaderboard", &pool]);
-    let live: Vec<_> = board["leaderboard"].as_array().unwrap().iter().filter(|line| line["status"] != "Rejected").collect();
+    let live: Vec<_> =
+        board["leaderboard"].as_array().unwrap().iter().filter(|line| line["status"] != "Rejected").collect();
     assert_eq!(live.len(), 1, "{board}");
     assert_eq!(live[0]["participant"], place.node.wallet("trainer-1").address().to_string());
 
@@ -158,7 +170,9 @@ fn a_node_refuses_what_is_no_message_to_it() {
         ("an item of 10 MB and one byte", large, 413, "item-too-large"),
         ("a process that does not exist", sign(Id::new([5; 32]), Vec::new()).to_bytes(), 404, "unknown-process"),
     ];
-    let heads = |place: &Place| place.runtime.block_on(client.processes()).unwrap().iter().map(|process| process.head).collect::<Vec<_>>();
+    let heads = |place: &Place| {
+        place.runtime.block_on(client.processes()).unwrap().iter().map(|process| process.head).collect::<Vec<_>>()
+    };
     let before = heads(&place);
     for (case, body, status, code) in cases {
         let request = reqwest::Client::new().post(format!("{}/", place.node.url)).body(body).send();

@@ -51,7 +51,11 @@ impl RunningNode {
 
     /// A wallet of the node's development network, or `operator`.
     pub(crate) fn wallet_file(&self, name: &str) -> PathBuf {
-        if name == "operator" { self.data.join("operator.json") } else { self.data.join("wallets").join(format!("{name}.json")) }
+        if name == "operator" {
+            self.data.join("operator.json")
+        } else {
+            self.data.join("wallets").join(format!("{name}.json"))
+        }
     }
 
     pub(crate) fn wallet(&self, name: &str) -> Wallet {
@@ -78,7 +82,8 @@ impl RunningNode {
         let output = self.run(wallet, arguments);
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "aobench {arguments:?} failed: {errors}");
-        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("aobench {arguments:?} printed no JSON: {error}"))
+        serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("aobench {arguments:?} printed no JSON: {error}"))
     }
 
     /// The error text of a command that must fail.

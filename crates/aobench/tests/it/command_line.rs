@@ -22,7 +22,23 @@ fn text(bytes: &[u8]) -> String {
 
 #[test]
 fn every_command_has_help_on_standard_output() {
-    for command in ["demo", "up", "worker", "warp", "wallet", "token", "dataset", "model", "pool", "send", "result", "process", "bench", "config", "completions"] {
+    for command in [
+        "demo",
+        "up",
+        "worker",
+        "warp",
+        "wallet",
+        "token",
+        "dataset",
+        "model",
+        "pool",
+        "send",
+        "result",
+        "process",
+        "bench",
+        "config",
+        "completions",
+    ] {
         let output = run(&[command, "--help"]);
         assert!(output.status.success() && text(&output.stdout).contains("Usage:"), "{command}");
     }

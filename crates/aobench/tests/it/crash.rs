@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use ao::{DataItem, Id, Quantity, Tags, Wallet};
 use ao::wallet::WalletKind;
+use ao::{DataItem, Id, Quantity, Tags, Wallet};
 use client::{Client, Retry};
 
 use crate::binary::{RunningNode, free_port};
@@ -42,7 +42,7 @@ async fn send_until_stopped(client: Client, token: Id, recipient: Id, stop: Arc<
         if client.post(&item).await.is_ok() {
             sent.acknowledged.push(item.id());
             // The same item again is the same message.
-            if number % 10 == 0 {
+            if number.is_multiple_of(10) {
                 let _ = client.post(&item).await;
             }
         } else {

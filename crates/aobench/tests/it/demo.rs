@@ -31,7 +31,8 @@ fn the_demo_turns_escrow_into_payouts() {
     }
 
     // Four entries get 4/10, 3/10, 2/10 and 1/10.
-    let payouts: Vec<&str> = report["payouts"].as_array().unwrap().iter().map(|p| p["quantity"].as_str().unwrap()).collect();
+    let payouts: Vec<&str> =
+        report["payouts"].as_array().unwrap().iter().map(|p| p["quantity"].as_str().unwrap()).collect();
     assert_eq!(payouts, ["400000000000000", "300000000000000", "200000000000000", "100000000000000"]);
     let seconds = report["seconds"]["total"].as_f64().unwrap();
     println!("the demo took {seconds:.1} s");

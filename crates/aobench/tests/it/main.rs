@@ -1,5 +1,13 @@
 //! The whole program from outside: the real binary, real nodes, real models.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails, and one that is skipped says so"
+)]
+
 mod bad_input;
 mod binary;
 mod command_line;

@@ -26,7 +26,7 @@ fn siqa_loads_whole_and_a_pool_on_it_runs_to_payout() {
     let silent = data.join("models/tinystories-281k-f32.gguf");
     let silent = node.json("trainer-1", &["pool", "join", pool, silent.to_str().unwrap()]);
 
-    let end = Instant::now() + Duration::from_secs(180);
+    let end = Instant::now() + Duration::from_mins(3);
     let board = loop {
         let board = node.json("funder", &["pool", "leaderboard", pool]);
         let lines = board["leaderboard"].as_array().unwrap().clone();
@@ -42,7 +42,7 @@ fn siqa_loads_whole_and_a_pool_on_it_runs_to_payout() {
     assert_eq!(line["correct"], 0);
 
     node.json("operator", &["warp", "30d", "--operator", node.wallet_file("operator").to_str().unwrap()]);
-    let end = Instant::now() + Duration::from_secs(60);
+    let end = Instant::now() + Duration::from_mins(1);
     let settled = loop {
         let board = node.json("funder", &["pool", "settle", pool]);
         if board["pool"]["status"] == "Settled" {

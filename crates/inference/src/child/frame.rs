@@ -32,7 +32,9 @@ pub(super) fn read<T: DeserializeOwned>(input: &mut impl Read) -> io::Result<Opt
     input.read_exact(&mut length[1..])?;
     let length = u32::from_le_bytes(length);
     if length > FRAME_BYTES_MAX {
-        return Err(io::Error::other(format!("a frame announces {length} bytes, at most {FRAME_BYTES_MAX} are possible")));
+        return Err(io::Error::other(format!(
+            "a frame announces {length} bytes, at most {FRAME_BYTES_MAX} are possible"
+        )));
     }
     let mut bytes = Vec::new();
     if input.take(u64::from(length)).read_to_end(&mut bytes)? < length as usize {

@@ -133,10 +133,8 @@ impl ChildEngine {
     /// Starts a child and loads the chosen model in it.
     fn start(&mut self) -> Result<&LoadedModel, InferenceError> {
         let model = self.model.clone().ok_or(InferenceError::NoModel)?;
-        let refused = |error: std::io::Error| InferenceError::ModelFile {
-            path: model.path.clone(),
-            reason: error.to_string(),
-        };
+        let refused =
+            |error: std::io::Error| InferenceError::ModelFile { path: model.path.clone(), reason: error.to_string() };
         let length = std::fs::metadata(&model.path).map_err(refused)?.len();
         let options = self.options.engine.clone();
         let limits = self.options.limits.unwrap_or_else(|| Limits::for_model(length, options.threads));

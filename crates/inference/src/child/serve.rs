@@ -48,7 +48,10 @@ fn serve(input: &mut (impl Read + Send), output: &mut (impl Write + Send)) -> io
 fn with_large_stack(work: impl FnOnce() -> io::Result<()> + Send) -> io::Result<()> {
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name("model".to_owned()).stack_size(MODEL_STACK_BYTES);
-        thread.spawn_scoped(scope, work)?.join().unwrap_or_else(|_| Err(io::Error::other("the model's thread panicked")))
+        thread
+            .spawn_scoped(scope, work)?
+            .join()
+            .unwrap_or_else(|_| Err(io::Error::other("the model's thread panicked")))
     })
 }
 

@@ -12,8 +12,6 @@ mod hash;
 mod header;
 mod metadata;
 mod tensor;
-#[cfg(test)]
-mod tests;
 
 use std::io::{Read, Seek};
 

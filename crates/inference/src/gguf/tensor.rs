@@ -36,7 +36,9 @@ impl Tensor {
         let what = format!("the entry of tensor `{name}`");
         let dimensions = bytes.u32(&what)?;
         if !(1..=4).contains(&dimensions) {
-            return Err(GgufError::Malformed(format!("tensor `{name}` has {dimensions} dimensions, 1 to 4 are possible")));
+            return Err(GgufError::Malformed(format!(
+                "tensor `{name}` has {dimensions} dimensions, 1 to 4 are possible"
+            )));
         }
         let shape = (0..dimensions).map(|_| bytes.u64(&what)).collect::<Result<Vec<u64>, GgufError>>()?;
         let code = bytes.u32(&what)?;

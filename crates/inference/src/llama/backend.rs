@@ -63,7 +63,8 @@ pub(super) fn describe() -> Description {
     let version = unsafe { CStr::from_ptr(sys::llama_version()) }.to_string_lossy();
     // SAFETY: takes nothing and returns a string that ends with a zero byte and lives as long as the process. It is
     // built anew by each call, which is why `features` asks for it once only.
-    let features = features(|| unsafe { CStr::from_ptr(sys::llama_print_system_info()) }.to_string_lossy().into_owned());
+    let features =
+        features(|| unsafe { CStr::from_ptr(sys::llama_print_system_info()) }.to_string_lossy().into_owned());
     Description {
         engine: format!("llama.cpp {version} ({CRATE_VERSION})"),
         build: format!("release {}", features.join(" ")),

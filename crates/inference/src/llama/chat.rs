@@ -86,11 +86,12 @@ impl ChatFrame {
 
     /// The text that the model is given.
     pub(super) fn fill(&self, system: &str, prompt: &str) -> Text {
-        let pieces = [(&*self.before, true), (system, false), (&self.between, true), (prompt, false), (&self.after, true)]
-            .into_iter()
-            .filter(|(text, _)| !text.is_empty())
-            .map(|(text, is_template)| Piece { text: text.to_owned(), is_template })
-            .collect();
+        let pieces =
+            [(&*self.before, true), (system, false), (&self.between, true), (prompt, false), (&self.after, true)]
+                .into_iter()
+                .filter(|(text, _)| !text.is_empty())
+                .map(|(text, is_template)| Piece { text: text.to_owned(), is_template })
+                .collect();
         Text { pieces }
     }
 }

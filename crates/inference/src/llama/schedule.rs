@@ -92,11 +92,7 @@ impl Model {
         self.keeping_order(|model| model.score_within(context, continuations)).map(Some)
     }
 
-    fn score_within(
-        &mut self,
-        context: &[i32],
-        continuations: &[Vec<i32>],
-    ) -> Result<Vec<Likelihood>, InferenceError> {
+    fn score_within(&mut self, context: &[i32], continuations: &[Vec<i32>]) -> Result<Vec<Likelihood>, InferenceError> {
         let mut results = vec![Likelihood { log_probability: 0.0, is_greedy: true }; continuations.len()];
         let last = self.prefill(context)?;
         let logits = self.logits(last);
@@ -154,7 +150,9 @@ impl Model {
         for (index, branch) in group.iter().enumerate() {
             let sequence = if self.can_share { index + 1 } else { 0 };
             if self.can_share {
-                self.context.kv_cache_seq_cp(0, sequence as i32, None, None).map_err(|error| compute(&error.to_string()))?;
+                self.context
+                    .kv_cache_seq_cp(0, sequence as i32, None, None)
+                    .map_err(|error| compute(&error.to_string()))?;
             }
             for (offset, pair) in branch.tokens.windows(2).enumerate() {
                 cells.push(Cell { token: pair[0], position: context + offset, sequence, wants_logits: true });
@@ -180,7 +178,8 @@ impl Model {
         let plan = Plan::new(&self.cached, prompt, CHUNK_TOKENS);
         self.forget(Some(0), plan.reused)?;
         self.cached.truncate(plan.reused);
-        let cell = |position: usize, wants_logits| Cell { token: prompt[position], position, sequence: 0, wants_logits };
+        let cell =
+            |position: usize, wants_logits| Cell { token: prompt[position], position, sequence: 0, wants_logits };
         for chunk in plan.chunks() {
             let cells: Vec<Cell> = chunk.clone().map(|position| cell(position, false)).collect();
             self.decode(&cells)?;

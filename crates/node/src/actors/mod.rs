@@ -162,7 +162,11 @@ impl Shared {
         let (name, subject, answer) = match message.action() {
             "Inspect-Model" => ("Model-Facts", "Model", self.models.facts(message, &self.parts.gateway)),
             "Read-Data" => ("Data-Content", "Data-Tx", stored_data::content(message, &self.parts.gateway)),
-            other => ("Node-Error", "Action", Err(format!("the node has no action '{other:.64}'; it has Inspect-Model and Read-Data"))),
+            other => (
+                "Node-Error",
+                "Action",
+                Err(format!("the node has no action '{other:.64}'; it has Inspect-Model and Read-Data")),
+            ),
         };
         let mut tags = Tags::new().with("Action", name);
         for copied in [subject, "Reference"] {

@@ -47,7 +47,8 @@ impl Models {
     }
 
     pub(super) fn facts(&self, message: &Message, gateway: &Gateway) -> Answer {
-        let text = message.tag("Model").ok_or("the tag 'Model' is missing: it names the data transaction of the model")?;
+        let text =
+            message.tag("Model").ok_or("the tag 'Model' is missing: it names the data transaction of the model")?;
         let id: Id = text.parse().map_err(|error| format!("the model '{text:.64}' is no id: {error}"))?;
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
         let facts = match known {

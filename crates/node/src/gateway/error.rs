@@ -37,7 +37,9 @@ pub(crate) enum GatewayError {
         bytes_max: u64,
     },
     /// The gateway holds as much as it may.
-    #[error("the gateway is full: {bytes} bytes more than the {held} it holds would be over {bytes_max}; use another node")]
+    #[error(
+        "the gateway is full: {bytes} bytes more than the {held} it holds would be over {bytes_max}; use another node"
+    )]
     Full {
         /// Size of the upload.
         bytes: u64,

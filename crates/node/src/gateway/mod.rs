@@ -18,7 +18,6 @@ use ao::Id;
 
 pub(crate) use self::error::GatewayError;
 use self::index::Index;
-pub(crate) use self::receive::Upload;
 pub(crate) use self::stored::Stored;
 
 /// Bytes of all uploads together: the operator's disk is not the world's. An upload that would not fit is refused before

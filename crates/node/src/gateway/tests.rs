@@ -1,8 +1,8 @@
 //! The gateway against senders that are honest, hostile or unlucky.
 
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ao::item::StreamSigner;
 use ao::wallet::WalletKind;
@@ -212,6 +212,10 @@ async fn two_hundred_megabytes_cost_the_memory_of_a_few_pieces() {
     assert_eq!(upload.stored.data_length, length);
     assert_eq!(std::fs::metadata(&upload.stored.data_path).unwrap().len(), stated);
     // Those that wait, one in the hands of the network and one in those of the writer.
-    assert!(most.load(Ordering::Acquire) <= PIECES_WAITING_MAX + 2, "{} pieces at one time", most.load(Ordering::Acquire));
+    assert!(
+        most.load(Ordering::Acquire) <= PIECES_WAITING_MAX + 2,
+        "{} pieces at one time",
+        most.load(Ordering::Acquire)
+    );
     assert_eq!(alive.load(Ordering::Acquire), 0);
 }

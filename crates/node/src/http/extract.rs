@@ -27,7 +27,10 @@ impl OfProcess {
     pub(crate) fn id(&self) -> Result<Id, HttpError> {
         match &self.process_id {
             Some(text) => parse_id(text),
-            None => Err(HttpError::bad_request("missing-process-id", "the query ?process-id= is missing: it names the process")),
+            None => Err(HttpError::bad_request(
+                "missing-process-id",
+                "the query ?process-id= is missing: it names the process",
+            )),
         }
     }
 

@@ -8,6 +8,8 @@ use axum::extract::{Request, State};
 use axum::http::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RANGE};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 use tokio_util::io::ReaderStream;
@@ -25,7 +27,11 @@ pub(crate) async fn upload(State(shared): State<Shared>, request: Request<Body>)
     let _upload = one_more(&shared.uploads, "uploads")?;
     let (parts, body) = request.into_parts();
     let stated = body::content_length(&parts.headers)?.ok_or_else(|| {
-        HttpError::new(StatusCode::LENGTH_REQUIRED, "no-length", "an upload states its length in the header Content-Length")
+        HttpError::new(
+            StatusCode::LENGTH_REQUIRED,
+            "no-length",
+            "an upload states its length in the header Content-Length",
+        )
     })?;
     let now_ms = shared.core.clock().now_ms();
     let mut pieces = body::pieces(body);
@@ -59,7 +65,8 @@ pub(crate) async fn data(
         None | Some(Wanted::Whole) => (StatusCode::OK, 0, total),
         Some(Wanted::Part(start, end)) => (StatusCode::PARTIAL_CONTENT, start, end),
         Some(Wanted::Nothing) => {
-            let error = HttpError::new(StatusCode::RANGE_NOT_SATISFIABLE, "bad-range", format!("the data has {total} bytes"));
+            let error =
+                HttpError::new(StatusCode::RANGE_NOT_SATISFIABLE, "bad-range", format!("the data has {total} bytes"));
             let mut response = error.into_response();
             set(&mut response, CONTENT_RANGE, &format!("bytes */{total}"));
             return Ok(response);
@@ -84,8 +91,14 @@ pub(crate) async fn data(
 /// `GET /tx/{id}`: what an upload says of itself.
 pub(crate) async fn header(State(shared): State<Shared>, PathId(id): PathId) -> Result<Json<Value>, HttpError> {
     let stored = find(&shared, id).await?;
+    let header = shared.blocking({
+        let stored = stored.clone();
+        move |_| stored.header()
+    });
+    let header = header.await?;
     Ok(Json(json!({
-        "id": id, "owner": { "address": stored.owner }, "target": stored.target, "tags": stored.tags,
+        "id": id, "signature": URL_SAFE_NO_PAD.encode(header.signature()),
+        "owner": { "address": stored.owner, "key": URL_SAFE_NO_PAD.encode(header.owner()) }, "target": stored.target, "tags": stored.tags,
         "data": { "size": stored.data_length.to_string(), "type": stored.content_type() },
     })))
 }

@@ -88,7 +88,8 @@ pub(crate) async fn schedule(
     let (mut edges, mut bytes) = (Vec::new(), 0);
     for record in records.iter().take(limit) {
         let place = &record.assignment;
-        let over = query.to_nonce.is_some_and(|to| place.slot > to) || query.to.is_some_and(|to| place.timestamp_ms > to);
+        let over =
+            query.to_nonce.is_some_and(|to| place.slot > to) || query.to.is_some_and(|to| place.timestamp_ms > to);
         let cursor = if by_nonce { place.slot } else { place.timestamp_ms };
         let edge = json!({ "node": wire::scheduled(record), "cursor": cursor.to_string() });
         bytes += edge.to_string().len();

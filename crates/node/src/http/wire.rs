@@ -1,8 +1,8 @@
 //! The words of AO's units on the wire. No other part of the node knows them.
 
-use ao::{Effects, Id, Message, MessageKind, Outgoing, Spawn, Tags};
+use ao::{DataItem, Effects, Id, Message, MessageKind, Outgoing, Spawn, Tags};
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -136,14 +136,19 @@ impl DryRun {
 /// A record of a schedule, in the words of AO's scheduler unit.
 pub(crate) fn scheduled(record: &Record) -> Value {
     let (message, assignment) = (&record.message, &record.assignment_item);
+    // Only what came from outside has a key and a signature; what this node pushed is vouched for by its assignment.
+    let item = record.item.as_deref().and_then(|item| DataItem::parse(item).ok());
+    let key = item.as_ref().map(|item| URL_SAFE_NO_PAD.encode(item.owner()));
+    let signature = item.as_ref().map(|item| URL_SAFE_NO_PAD.encode(item.signature()));
     json!({
         "message": {
-            "id": message.id, "owner": { "address": message.owner }, "tags": &message.tags, "data": data(&message.data),
-            "anchor": &message.anchor, "target": message.target,
+            "id": message.id, "owner": { "address": message.owner, "key": key }, "tags": &message.tags,
+            "data": data(&message.data), "anchor": &message.anchor, "target": message.target, "signature": signature,
         },
         "assignment": {
-            "id": assignment.id(), "owner": { "address": assignment.address() }, "tags": assignment.tags(),
-            "target": "", "anchor": "",
+            "id": assignment.id(), "tags": assignment.tags(), "target": "", "anchor": "",
+            "owner": { "address": assignment.address(), "key": URL_SAFE_NO_PAD.encode(assignment.owner()) },
+            "signature": URL_SAFE_NO_PAD.encode(assignment.signature()),
         },
     })
 }

@@ -132,7 +132,7 @@ impl Body {
                 message.from = from;
                 message.owner = item.address();
                 message.pushed_for = pushed_for;
-                message.anchor = item.anchor().map(|anchor| anchor_text(anchor)).unwrap_or_default();
+                message.anchor = item.anchor().map(anchor_text).unwrap_or_default();
                 message.tags = authority::tags_of(&item, &from);
                 message.data = item.into_data();
             }

@@ -8,6 +8,8 @@ mod sqlite;
 mod verify;
 mod writer;
 
+#[cfg(test)]
+mod tests;
 
 use ao::{HashChain, Id, MessageKind};
 use tokio::sync::oneshot;
@@ -16,7 +18,7 @@ use crate::error::LogError;
 
 pub(crate) use body::{Body, Pushed, Tick};
 pub(crate) use sqlite::{Committed, LogSettings, SqliteLog};
-pub(crate) use verify::{assignment, assignment_item, verify_all, verify_records};
+pub(crate) use verify::{assignment, assignment_item, verify_all};
 
 /// What a stream of the log is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -71,10 +71,8 @@ pub(crate) fn verify_records(before: Option<&Logged>, records: &[Logged], schedu
                     return Err(damaged("its hash chain does not fit the record before it".to_owned()));
                 }
             }
-            None if record.slot == 0 => {
-                if record.chain != seed(&record.stream) {
-                    return Err(damaged("its hash chain does not begin with its stream".to_owned()));
-                }
+            None if record.slot == 0 && record.chain != seed(&record.stream) => {
+                return Err(damaged("its hash chain does not begin with its stream".to_owned()));
             }
             None => {}
         }

@@ -49,12 +49,14 @@ fn handle(file: &ProcessFile, identity: &Identity, record: Logged) -> Result<boo
         Body::Tick(tick) => Some(tick.clone()),
         Body::Item { .. } | Body::Pushed(_) => None,
     };
-    let message = body.into_message(&record).map_err(|reason| format!("slot {} cannot be read: {reason}", record.slot))?;
+    let message =
+        body.into_message(&record).map_err(|reason| format!("slot {} cannot be read: {reason}", record.slot))?;
     let outcome = attempt(file, identity, &message, hops)?;
     if let Some(tick) = tick {
         let sql = "INSERT INTO node_clocks (name, due_ms) VALUES (?1, ?2)
                    ON CONFLICT (name) DO UPDATE SET due_ms = max(due_ms, ?2)";
-        let set = file.connection().prepare_cached(sql).and_then(|mut sql| sql.execute((&tick.name, tick.due_ms as i64)));
+        let set =
+            file.connection().prepare_cached(sql).and_then(|mut sql| sql.execute((&tick.name, tick.due_ms as i64)));
         set.map_err(|error| error.to_string())?;
         if tick.name == super::ALARM {
             let sql = "UPDATE node_state SET wake_at_ms = NULL WHERE wake_at_ms <= ?";
@@ -67,7 +69,12 @@ fn handle(file: &ProcessFile, identity: &Identity, record: Logged) -> Result<boo
 }
 
 /// Runs the handler in a savepoint: the outer error is the machine's, the inner one the message's.
-fn attempt(file: &ProcessFile, identity: &Identity, message: &Message, hops: u8) -> Result<Result<Effects, String>, String> {
+fn attempt(
+    file: &ProcessFile,
+    identity: &Identity,
+    message: &Message,
+    hops: u8,
+) -> Result<Result<Effects, String>, String> {
     let run = |sql: &str| file.connection().execute_batch(sql).map_err(|error| error.to_string());
     run("SAVEPOINT message")?;
     let outcome = file.database.handle(|store| {
@@ -87,7 +94,11 @@ fn attempt(file: &ProcessFile, identity: &Identity, message: &Message, hops: u8)
 }
 
 /// What a process would answer, with everything undone.
-pub(crate) fn dry_run(file: &ProcessFile, identity: &Identity, message: &Message) -> Result<Result<Effects, String>, String> {
+pub(crate) fn dry_run(
+    file: &ProcessFile,
+    identity: &Identity,
+    message: &Message,
+) -> Result<Result<Effects, String>, String> {
     let text = |error: rusqlite::Error| error.to_string();
     file.connection().execute_batch("BEGIN").map_err(text)?;
     let outcome = attempt(file, identity, message, 0);
@@ -98,7 +109,9 @@ pub(crate) fn dry_run(file: &ProcessFile, identity: &Identity, message: &Message
 /// Effects that are over a limit of the node are a fault.
 fn within_limits(effects: Effects, hops: u8) -> Result<Effects, String> {
     let count = effects.messages.len() + effects.spawns.len();
-    let size = |tags: &ao::Tags, data: &[u8]| data.len() + tags.iter().map(|tag| tag.name.len() + tag.value.len()).sum::<usize>();
+    let size = |tags: &ao::Tags, data: &[u8]| {
+        data.len() + tags.iter().map(|tag| tag.name.len() + tag.value.len()).sum::<usize>()
+    };
     let bytes = effects.messages.iter().map(|message| size(&message.tags, &message.data)).sum::<usize>()
         + effects.spawns.iter().map(|spawn| size(&spawn.tags, &spawn.data)).sum::<usize>();
     if count > limits::OUTBOX_MESSAGES_MAX {
@@ -118,7 +131,8 @@ fn store(file: &ProcessFile, message: &Message, hops: u8, outcome: &Result<Effec
     let connection = file.connection();
     let (effects, fault, sends) = match outcome {
         Ok(effects) => {
-            let text = serde_json::to_string(effects).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+            let text = serde_json::to_string(effects)
+                .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
             (Some(text), None, effects.messages.len() + effects.spawns.len())
         }
         Err(fault) => (None, Some(fault), 0),

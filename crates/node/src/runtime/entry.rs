@@ -119,7 +119,12 @@ impl Entry {
     }
 
     /// Works with its file, opened if need be, alone.
-    pub(super) fn with_file<T>(&self, folder: &Path, head: u64, work: impl FnOnce(&ProcessFile) -> T) -> rusqlite::Result<T> {
+    pub(super) fn with_file<T>(
+        &self,
+        folder: &Path,
+        head: u64,
+        work: impl FnOnce(&ProcessFile) -> T,
+    ) -> rusqlite::Result<T> {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         if file.is_none() {
             *file = Some(ProcessFile::open(folder, &self.process, head)?);
@@ -145,7 +150,8 @@ impl Entry {
         let module = find_module(name, modules)
             .ok_or_else(|| unreadable(format!("its module '{name}' is not in this version of the node")))?;
         let env = Env { process, owner: message.from, tags: message.tags, node };
-        let information = Arc::new(Information { identity: Identity { module, env, spawned_ms: message.timestamp_ms } });
+        let information =
+            Arc::new(Information { identity: Identity { module, env, spawned_ms: message.timestamp_ms } });
         Ok(Arc::clone(self.information.get_or_init(|| information)))
     }
 }

@@ -21,8 +21,8 @@ use crate::log::{Log, Stream, StreamKind};
 use crate::metrics::Metrics;
 use crate::outbox::Outbox;
 
-pub(crate) use entry::{Entry, Information, View, find_module};
-pub(crate) use process_file::{ProcessFile, Progress, ResultReader, Sending, path};
+pub(crate) use entry::{Entry, Information, find_module};
+pub(crate) use process_file::{ResultReader, Sending, path};
 
 /// The name of the alarm among the clocks of a process.
 pub(crate) const ALARM: &str = "Wake";
@@ -71,7 +71,8 @@ impl Runtime {
     /// A runtime that knows no process yet.
     pub(crate) fn new(parts: Parts) -> Self {
         let (progress, _) = watch::channel(0);
-        let shared = Shared { parts, state: Mutex::default(), ready: Condvar::new(), progress, listener: OnceLock::new() };
+        let shared =
+            Shared { parts, state: Mutex::default(), ready: Condvar::new(), progress, listener: OnceLock::new() };
         Self { shared: Arc::new(shared), threads: Mutex::default() }
     }
 
@@ -210,9 +211,14 @@ impl Shared {
                 let progress = file.progress().map_err(|error| error.to_string())?;
                 let next = progress.applied.map_or(0, |slot| slot + 1);
                 let stream = Stream::process(entry.process());
-                let records = if next > head { Ok(Vec::new()) } else { parts.log.read(&stream, next, limits::RUNTIME_BATCH_MAX) };
+                let records =
+                    if next > head { Ok(Vec::new()) } else { parts.log.read(&stream, next, limits::RUNTIME_BATCH_MAX) };
                 let records = records.map_err(|error: LogError| error.to_string())?;
-                let applied = if records.is_empty() { apply::Applied::default() } else { apply::apply(file, &information.identity, records)? };
+                let applied = if records.is_empty() {
+                    apply::Applied::default()
+                } else {
+                    apply::apply(file, &information.identity, records)?
+                };
                 entry.set_progress(file.progress().map_err(|error| error.to_string())?);
                 Ok(applied)
             })

@@ -62,7 +62,8 @@ impl Place {
     }
 
     pub(crate) fn transfer(&self, quantity: &str) -> DataItem {
-        let tags = Tags::new().with("Action", "Transfer").with("Recipient", self.bob.to_string()).with("Quantity", quantity);
+        let tags =
+            Tags::new().with("Action", "Transfer").with("Recipient", self.bob.to_string()).with("Quantity", quantity);
         self.item(self.token, tags, b"")
     }
 

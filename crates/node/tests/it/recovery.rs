@@ -17,7 +17,9 @@ fn dump(place: &Place) -> Vec<String> {
         let mut statement = connection.prepare(&["SELECT * FROM ", name].concat()).unwrap();
         let columns = statement.column_count();
         let read = |row: &rusqlite::Row<'_>| {
-            (0..columns).map(|column| row.get::<_, rusqlite::types::Value>(column)).collect::<rusqlite::Result<Vec<_>>>()
+            (0..columns)
+                .map(|column| row.get::<_, rusqlite::types::Value>(column))
+                .collect::<rusqlite::Result<Vec<_>>>()
         };
         rows.extend(statement.query_map((), read).unwrap().map(|row| format!("{name} {:?}", row.unwrap())));
     }

@@ -54,10 +54,13 @@ mod tests {
 
     #[test]
     fn long_prompts_make_small_batches() {
-        let planned = batches(&[150_000; 6], ROOM);
-        assert_eq!(planned, [0..2, 2..4, 4..6]);
-        assert_eq!(batches(&[150_000; 6], Room { bytes: 400_000, ..ROOM }), [0..2]);
-        assert_eq!(batches(&[150_000; 6], Room { bytes: 100_000, ..ROOM }), []);
+        let ends = |bytes: usize| {
+            let planned = batches(&[150_000; 6], Room { bytes, ..ROOM });
+            planned.iter().map(|batch| batch.end).collect::<Vec<_>>()
+        };
+        assert_eq!(ends(900_000), [2, 4, 6]);
+        assert_eq!(ends(400_000), [2]);
+        assert!(ends(100_000).is_empty());
     }
 
     proptest! {

@@ -39,7 +39,7 @@ impl World {
             }
             _ => return None,
         };
-        let mut answer = self.from_node(question, &[("Action", action), (subject, &named(subject))]);
+        let mut answer = self.fact(question, &[("Action", action), (subject, &named(subject))]);
         if let Some(reference) = question.tag("Reference") {
             answer.tags.push("Reference", reference);
         }
@@ -57,14 +57,14 @@ impl World {
         }
         let target = letter.target.to_string();
         let pairs = [("Action", "Undeliverable"), ("Target", target.as_str()), ("Original-Action", letter.action())];
-        let mut answer = self.from_node(letter, &pairs);
+        let mut answer = self.fact(letter, &pairs);
         if let Some(reference) = letter.tag("Reference") {
             answer.tags.push("Reference", reference);
         }
         Some(answer)
     }
 
-    fn from_node(&mut self, cause: &Letter, pairs: &[(&str, &str)]) -> Letter {
+    fn fact(&mut self, cause: &Letter, pairs: &[(&str, &str)]) -> Letter {
         Letter {
             id: self.fresh_id("fact"),
             from: self.node,

@@ -163,7 +163,7 @@ impl Contest {
             let mut rows = statement.query([]).unwrap();
             while let Some(row) = rows.next().unwrap() {
                 let values: Vec<_> = (0..columns).map(|index| format!("{:?}", row.get_ref(index).unwrap())).collect();
-                text.push_str(&format!("{table}: {}\n", values.join(" | ")));
+                text.extend([table, ": ", &values.join(" | "), "\n"]);
             }
         }
         text

@@ -157,16 +157,12 @@ impl World {
             tags: tags(pairs),
             data: data.as_bytes().to_vec(),
         };
-        match self.deliver(letter) {
-            Some(Err(fault)) => {
-                self.processes.remove(&process);
-                Err(fault)
-            }
-            _ => {
-                self.run();
-                Ok(process)
-            }
+        if let Some(Err(fault)) = self.deliver(letter) {
+            self.processes.remove(&process);
+            return Err(fault);
         }
+        self.run();
+        Ok(process)
     }
 
     /// The address of a process that a test plays by itself: what is sent there lands in its inbox.

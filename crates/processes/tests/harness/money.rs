@@ -38,7 +38,9 @@ pub fn check(world: &World) {
     }
     for benchmark in world.processes_of("benchmark") {
         if has_tables(world, benchmark) {
-            tokens.iter().for_each(|token| check_escrow(world, benchmark, *token));
+            for token in &tokens {
+                check_escrow(world, benchmark, *token);
+            }
         }
     }
 }

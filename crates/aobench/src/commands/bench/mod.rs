@@ -50,7 +50,12 @@ async fn log(arguments: LogArguments, output: Output) -> anyhow::Result<()> {
 }
 
 fn describe(bench: &LogBench) -> String {
-    let columns = [Column::Text("senders"), Column::Number("log, records/s"), Column::Number("bare SQLite"), Column::Number("ratio")];
+    let columns = [
+        Column::Text("senders"),
+        Column::Number("log, records/s"),
+        Column::Number("bare SQLite"),
+        Column::Number("ratio"),
+    ];
     let row = |senders: &str, log: f64, ceiling: f64, ratio: f64| {
         vec![senders.to_owned(), format!("{log:.0}"), format!("{ceiling:.0}"), format!("{ratio:.2}")]
     };

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use ao::{DataItem, Id, Quantity, Tags, Wallet};
 use anyhow::{Context as _, bail};
+use ao::{DataItem, Id, Quantity, Tags, Wallet};
 use clap::Args;
 use client::Client;
 use node::{Genesis, GenesisProcess, Node};
@@ -20,7 +20,7 @@ use crate::output::{Column, Output, table};
 /// Requests at one time.
 const CONNECTIONS: usize = 64;
 /// How long the last notice may take.
-const DELIVERY_WAIT: Duration = Duration::from_secs(120);
+const DELIVERY_WAIT: Duration = Duration::from_mins(2);
 
 /// How many transfers, and of what kind of wallet.
 #[derive(Debug, Args)]
@@ -99,7 +99,13 @@ fn genesis(holder: &Id) -> anyhow::Result<Genesis> {
     Ok(Genesis { processes: vec![token] })
 }
 
-fn sign(client: &Client, token: Id, recipient: Id, count: usize, done: impl Fn(u64)) -> anyhow::Result<Arc<Vec<DataItem>>> {
+fn sign(
+    client: &Client,
+    token: Id,
+    recipient: Id,
+    count: usize,
+    done: impl Fn(u64),
+) -> anyhow::Result<Arc<Vec<DataItem>>> {
     let tags = Tags::new()
         .with("Data-Protocol", "ao")
         .with("Type", "Message")
@@ -122,7 +128,9 @@ async fn verify(items: Arc<Vec<DataItem>>) -> anyhow::Result<Duration> {
     let mut tasks = Vec::new();
     for core in 0..cores {
         let items = Arc::clone(&items);
-        tasks.push(tokio::task::spawn_blocking(move || items.iter().skip(core).step_by(cores).try_for_each(DataItem::verify)));
+        tasks.push(tokio::task::spawn_blocking(move || {
+            items.iter().skip(core).step_by(cores).try_for_each(DataItem::verify)
+        }));
     }
     for task in tasks {
         task.await??;
