@@ -84,7 +84,6 @@ impl Client {
     /// Sends a message to a process (or to the node itself), signed by the wallet; its id. The node has it on disk when
     /// this returns. Two equal calls are two messages.
     pub async fn send(&self, target: Id, tags: Tags, data: impl Into<Vec<u8>>) -> Result<Id, ClientError> {
-        let tags = with_standard_tags(tags, "Message");
         self.post(&self.sign(Some(target), tags, data.into())?).await
     }
 
@@ -97,8 +96,7 @@ impl Client {
         if tags.get("Scheduler").is_none() {
             tags.push("Scheduler", self.node_address().await?.to_string());
         }
-        let tags = with_standard_tags(tags, "Process");
-        self.post(&self.sign(None, tags, data.into())?).await
+        self.post(&self.sign(None, with_standard_tags(tags, "Process"), data.into())?).await
     }
 
     /// Sends a message and waits for its result. A fault of the process is [`ClientError::Fault`].
@@ -113,8 +111,10 @@ impl Client {
         Ok((message, result))
     }
 
-    /// Signs an item with a random anchor, which makes it another item than every equal one before it.
+    /// Signs an item, a message unless its tags say otherwise, with a random anchor, which makes it another item than
+    /// every equal one before it.
     pub fn sign(&self, target: Option<Id>, tags: Tags, data: Vec<u8>) -> Result<DataItem, ClientError> {
+        let tags = with_standard_tags(tags, "Message");
         Ok(DataItem::sign(self.wallet()?, target, Some(random_anchor()?), tags, data)?)
     }
 

@@ -10,7 +10,7 @@ pub const ANSWER_WAIT: Duration = Duration::from_secs(30);
 
 /// How long a node may hold a result back until its message is applied, and an inbox until something comes; a little
 /// more than the longest that a node waits.
-pub const LONG_ANSWER_WAIT: Duration = Duration::from_secs(60);
+pub const LONG_ANSWER_WAIT: Duration = Duration::from_mins(1);
 
 /// The longest that one question to an inbox is left open at the node.
 pub const INBOX_WAIT: Duration = Duration::from_secs(20);
@@ -28,10 +28,10 @@ pub const ERROR_TEXT_BYTES_MAX: usize = 4096;
 pub const FILE_PIECE_BYTES: usize = 256 * 1024;
 
 /// How long an upload or download may stand still before it counts as broken.
-pub const STANDSTILL: Duration = Duration::from_secs(60);
+pub const STANDSTILL: Duration = Duration::from_mins(1);
 
 /// How long a node may take to verify and store an upload after its last byte: a disk that flushes 5 GB is slow.
-pub const UPLOAD_ANSWER_WAIT: Duration = Duration::from_secs(300);
+pub const UPLOAD_ANSWER_WAIT: Duration = Duration::from_mins(5);
 
 /// The longest pause between two tries.
 pub const PAUSE_MAX: Duration = Duration::from_secs(5);

@@ -72,7 +72,7 @@ impl Client {
             let error = match self.send_file(&file, Arc::clone(&listener)).await {
                 Ok(()) => return Ok(file.id),
                 // The node stored it and the answer was lost, or it refused in the middle and stopped reading.
-                Err(error) if error.is_passing() && self.has(&file.id).await? => {
+                Err(error) if error.is_passing() && self.has(&file.id).await.unwrap_or(false) => {
                     tracing::debug!(%error, "the node has the upload all the same");
                     return Ok(file.id);
                 }
@@ -116,13 +116,12 @@ impl Client {
             .header(CONTENT_TYPE, "application/octet-stream")
             .header(CONTENT_LENGTH, file.header.len() as u64 + file.bytes)
             .body(file_body(file, listener).await?);
-        let response = match tokio::time::timeout(send_wait(file.bytes), request.send()).await {
-            Ok(response) => response.map_err(|error| ClientError::from_request(&error, self.url()))?,
-            Err(_) => {
-                let what = format!("an answer of {} to the upload", self.url());
-                return Err(ClientError::Timeout { what, after: send_wait(file.bytes) });
-            }
+        let wait = send_wait(file.bytes);
+        let Ok(response) = tokio::time::timeout(wait, request.send()).await else {
+            let what = format!("an answer of {} to the upload", self.url());
+            return Err(ClientError::Timeout { what, after: wait });
         };
+        let response = response.map_err(|error| ClientError::from_request(&error, self.url()))?;
         if response.status() != StatusCode::OK {
             return Err(transport::refusal(response).await);
         }

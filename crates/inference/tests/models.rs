@@ -4,7 +4,7 @@
 
 mod support;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use inference::llama::LlamaEngine;
 use inference::{
@@ -79,17 +79,30 @@ fn skipped(test: &str) {
     let _ = writeln!(std::io::stderr(), "{test} was skipped: the folder of shared data is absent");
 }
 
-/// Prompts of many lengths; half of them share worked examples, so that whole chunks are taken over.
-fn mixed_prompts() -> Vec<ScorePrompt> {
+/// A copy of a demo model that takes long texts. What it says about them is of no worth, but it is computed.
+fn long_context_model(folder: &Path) -> PathBuf {
+    let mut model = std::fs::read(demo_model(4)).unwrap();
+    let key = b"llama.context_length";
+    let at = model.windows(key.len()).position(|window| window == key).unwrap() + key.len() + 4;
+    model[at..at + 4].copy_from_slice(&2048u32.to_le_bytes());
+    let path = folder.join("long.gguf");
+    std::fs::write(&path, model).unwrap();
+    path
+}
+
+/// Prompts of many lengths; most share worked examples, so that whole chunks are taken over.
+fn mixed_prompts(example_count: usize, count: usize) -> Vec<ScorePrompt> {
     let questions = demo_questions();
-    let examples: Vec<String> =
-        questions[..4].iter().map(|question| format!("{} {}\n\n", question.prompt, question.letter)).collect();
+    let examples: Vec<String> = questions[..example_count]
+        .iter()
+        .map(|question| format!("{} {}\n\n", question.prompt, question.letter))
+        .collect();
     let continuations = [" A", " B", " C", " B\nContext: It was a long day", "", " something else entirely"];
     let continuations = continuations.map(str::to_owned).to_vec();
-    let prompts = questions[4..34].iter().enumerate().map(|(index, question)| match index % 3 {
+    let prompts = questions[20..20 + count].iter().enumerate().map(|(index, question)| match index % 3 {
         0 => question.prompt.clone(),
         1 => format!("{}{}", examples.concat(), question.prompt),
-        _ => format!("{}{} ", examples[..2].concat(), &question.prompt[..index]),
+        _ => format!("{}{} ", examples[..example_count / 2].concat(), &question.prompt[..index + 1]),
     });
     prompts.map(|prompt| ScorePrompt { prompt, continuations: continuations.clone() }).collect()
 }
@@ -98,17 +111,21 @@ fn mixed_prompts() -> Vec<ScorePrompt> {
 fn bits(results: &[Scored]) -> Vec<Vec<(u64, bool)>> {
     let of_one = |scored: &Scored| match scored {
         Scored::Likelihoods(all) => all.iter().map(|one| (one.log_probability.to_bits(), one.is_greedy)).collect(),
-        Scored::ContextExceeded => Vec::new(),
+        Scored::ContextExceeded => panic!("the prompts fit"),
     };
     results.iter().map(of_one).collect()
 }
 
 #[test]
 fn scores_are_bit_equal_over_runs_order_neighbours_threads_and_batching() {
-    let prompts = mixed_prompts();
-    let models =
-        [Some(demo_model(4)), shared("models/social-l3-best-f16.gguf"), shared("models/tinystories-281k-f32.gguf")];
-    for model in models.into_iter().flatten() {
+    let folder = tempfile::tempdir().unwrap();
+    for (model, prompts) in [
+        (Some(demo_model(4)), mixed_prompts(1, 30)),
+        (Some(long_context_model(folder.path())), mixed_prompts(8, 9)),
+        (shared("models/social-l3-best-f16.gguf"), mixed_prompts(1, 30)),
+        (shared("models/tinystories-281k-f32.gguf"), mixed_prompts(0, 15)),
+    ] {
+        let Some(model) = model else { continue };
         let mut one = engine(&model, 1);
         let expected = bits(&score(&mut one, prompts.clone()));
         assert_eq!(bits(&score(&mut one, prompts.clone())), expected, "the same request again");
@@ -122,7 +139,8 @@ fn scores_are_bit_equal_over_runs_order_neighbours_threads_and_batching() {
         let alone: Vec<_> = expected.iter().step_by(3).cloned().collect();
         assert_eq!(bits(&score(&mut one, every_third)), alone, "other neighbours");
 
-        assert_eq!(bits(&score(&mut engine(&model, 2), prompts.clone())), expected, "two threads");
+        // A few only: on a busy machine two threads wait for each other most of the time.
+        assert_eq!(bits(&score(&mut engine(&model, 2), prompts[..3].to_vec())), expected[..3], "two threads");
 
         let one_by_one: Vec<_> =
             prompts.iter().flat_map(|prompt| bits(&score(&mut one, vec![prompt.clone()]))).collect();
@@ -135,18 +153,17 @@ fn scores_are_bit_equal_over_runs_order_neighbours_threads_and_batching() {
 
 #[test]
 fn texts_are_equal_over_order_neighbours_threads_and_batching() {
-    let prompts: Vec<String> = mixed_prompts().into_iter().map(|prompt| prompt.prompt).collect();
-    for model in [Some(demo_model(3)), shared("models/tinystories-281k-f32.gguf")].into_iter().flatten() {
-        let mut one = engine(&model, 1);
-        let request = GenerateRequest::new(prompts.clone(), 24);
-        let expected = generate(&mut one, &request);
-        let mut backwards = generate(&mut one, &GenerateRequest::new(prompts.iter().rev().cloned().collect(), 24));
-        backwards.reverse();
-        assert_eq!(backwards, expected);
-        assert_eq!(generate(&mut engine(&model, 2), &request), expected);
-        for (prompt, expected) in prompts.iter().zip(&expected) {
-            assert_eq!(generate(&mut one, &GenerateRequest::new(vec![prompt.clone()], 24)), [expected.clone()]);
-        }
+    let prompts: Vec<String> = mixed_prompts(1, 30).into_iter().map(|prompt| prompt.prompt).collect();
+    let mut one = engine(&demo_model(3), 1);
+    let expected = generate(&mut one, &GenerateRequest::new(prompts.clone(), 24));
+    assert!(expected.iter().all(|generated| generated.finish != Finish::ContextExceeded));
+    let mut backwards = generate(&mut one, &GenerateRequest::new(prompts.iter().rev().cloned().collect(), 24));
+    backwards.reverse();
+    assert_eq!(backwards, expected);
+    let few = GenerateRequest::new(prompts[..3].to_vec(), 24);
+    assert_eq!(generate(&mut engine(&demo_model(3), 2), &few), expected[..3]);
+    for (prompt, expected) in prompts.iter().zip(&expected) {
+        assert_eq!(generate(&mut one, &GenerateRequest::new(vec![prompt.clone()], 24)), [expected.clone()]);
     }
 }
 

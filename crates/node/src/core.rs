@@ -20,6 +20,9 @@ use crate::metrics::Metrics;
 use crate::runtime::{Entry, Information, Runtime, find_module};
 use crate::{authority, inbox, limits};
 
+/// How long a dry-run waits for a process that has not handled its spawn yet.
+const DRY_RUN_WAIT: Duration = Duration::from_secs(10);
+
 /// What became of an item that was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Submitted {
@@ -240,25 +243,30 @@ impl Core {
         let entry = self.entry(process)?;
         let unknown = ReadError::UnknownMessage { process: *process, message: *message };
         let slot = self.slot_of(process, message)?.ok_or(unknown)?;
+        self.applied(&entry, slot, wait).await?;
+        let read = self.parts.runtime.results(process)?.result(slot);
+        let failed = |reason: String| ReadError::Store { process: *process, reason };
+        read.map_err(|error| failed(error.to_string()))?.ok_or_else(|| failed(format!("slot {slot} has no result")))
+    }
+
+    /// Waits until a process has applied a slot; the last slot that it has applied then.
+    async fn applied(&self, entry: &Entry, slot: u64, wait: Duration) -> Result<u64, ReadError> {
+        let process = entry.process();
         let end = Instant::now() + wait;
         let mut progress = self.parts.runtime.progress();
         loop {
             progress.mark_unchanged();
             let view = entry.view();
-            if view.progress.applied.is_some_and(|applied| applied >= slot) {
-                break;
+            if let Some(applied) = view.progress.applied.filter(|applied| *applied >= slot) {
+                return Ok(applied);
             }
             if let Some(reason) = view.stopped {
-                return Err(ReadError::Stopped { process: *process, reason });
+                return Err(ReadError::Stopped { process, reason });
             }
             if tokio::time::timeout_at(end, progress.changed()).await.is_err() {
-                let applied = view.progress.applied.unwrap_or(0);
-                return Err(ReadError::NotYet { process: *process, applied, wanted: slot });
+                return Err(ReadError::NotYet { process, applied: view.progress.applied.unwrap_or(0), wanted: slot });
             }
         }
-        let read = self.parts.runtime.results(process)?.result(slot);
-        let failed = |reason: String| ReadError::Store { process: *process, reason };
-        read.map_err(|error| failed(error.to_string()))?.ok_or_else(|| failed(format!("slot {slot} has no result")))
     }
 
     /// The results of a process, by slot. Blocking: short reads of a local file.
@@ -275,10 +283,7 @@ impl Core {
     /// What a process would answer to a message now; nothing is changed. Slot and, where 0, time and height are set here.
     pub(crate) async fn dry_run(&self, process: &Id, message: Message) -> Result<Result<Effects, String>, ReadError> {
         let entry = self.entry(process)?;
-        let view = entry.view();
-        let Some(applied) = view.progress.applied else {
-            return Err(ReadError::NotYet { process: *process, applied: 0, wanted: 0 });
-        };
+        let applied = self.applied(&entry, 0, DRY_RUN_WAIT).await?;
         let now_ms = self.parts.clock.now_ms();
         let set = |value: u64, otherwise: u64| if value == 0 { otherwise } else { value };
         let message = Message {

@@ -60,7 +60,7 @@ pub const QUESTIONS_MAX: u32 = 10_000_000;
 
 /// Questions of a dataset whose pool has `X-Ties=significance`: an exact test adds that many binomial coefficients of that
 /// many bits.
-pub const SIGNIFICANCE_QUESTIONS_MAX: u32 = 20_000;
+pub const SIGNIFICANCE_QUESTIONS_MAX: u32 = 5_000;
 
 /// Entries with which the leader of a tie group is compared: those next below it. What is further below is not tied with it.
 pub const SIGNIFICANCE_COMPARISONS_MAX: usize = 50;

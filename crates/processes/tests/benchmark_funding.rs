@@ -112,8 +112,8 @@ fn a_dataset_that_cannot_be_scored_on_is_money_returned() {
     is_returned(&contest, pool, "the dataset refused: it was never loaded");
     let mut contest = Contest::new();
     let pool = contest.fund("fiona", 500, &[("X-Ties", "significance")]);
-    contest.frozen(pool, 20_001).unwrap();
-    is_returned(&contest, pool, "with X-Ties=significance has at most 20000");
+    contest.frozen(pool, 5_001).unwrap();
+    is_returned(&contest, pool, "with X-Ties=significance has at most 5000");
 }
 
 #[test]

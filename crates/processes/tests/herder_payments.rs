@@ -13,7 +13,9 @@ const PROMPT: (&str, &str) = ("X-Prompt", "What is AO?");
 
 fn fees(fee: &str, workers: &[&str]) -> Herd {
     let mut herd = Herd::new(&[("Fee-Per-Token", fee)]);
-    workers.iter().for_each(|name| herd.hire(name, &[]));
+    for name in workers {
+        herd.hire(name, &[]);
+    }
     herd
 }
 

@@ -175,7 +175,7 @@ impl Stage {
             let board = Leaderboard::read(&self.operator, &self.benchmark, &pool.id.to_string()).await?;
             bar.set_position(board.leaderboard.iter().map(|line| line.answered).sum());
             if board.leaderboard.len() == assets::MODELS.len()
-                && board.leaderboard.iter().all(|line| line.rank.is_some())
+                && board.leaderboard.iter().all(|line| line.total > 0 && line.answered == line.total)
             {
                 bar.finish_and_clear();
                 self.output.talk(format_args!("evaluated    {total} answers"));

@@ -143,7 +143,7 @@ fn an_entry_that_cannot_be_is_refused_with_its_reason() {
 
     let board = place.node.json("trainer-2", &["pool", "leaderboard", &pool]);
     let live: Vec<_> =
-        board["leaderboard"].as_array().unwrap().iter().filter(|line| line["status"] != "Rejected").collect();
+        board["leaderboard"].as_array().unwrap().iter().filter(|line| line["status"] != "Refused").collect();
     assert_eq!(live.len(), 1, "{board}");
     assert_eq!(live[0]["participant"], place.node.wallet("trainer-1").address().to_string());
 

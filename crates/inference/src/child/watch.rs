@@ -160,9 +160,15 @@ fn listen(mut errors: ChildStderr, last_words: &Mutex<Vec<u8>>) {
     }
 }
 
-/// The last lines, in one.
+/// The last lines, in one. Failed assertions name a source file by its path on the machine that compiled it; only the
+/// file's name is kept, because errors are sent to others.
 fn last_lines(words: &str) -> String {
-    let lines: Vec<&str> = words.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let without_folders = |line: &str| match line.split_once(' ') {
+        Some((place, rest)) => format!("{} {rest}", place.rsplit('/').next().unwrap_or(place)),
+        None => line.to_owned(),
+    };
+    let lines: Vec<String> =
+        words.lines().map(str::trim).filter(|line| !line.is_empty()).map(without_folders).collect();
     lines[lines.len().saturating_sub(3)..].join("; ")
 }
 

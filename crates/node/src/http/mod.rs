@@ -74,7 +74,8 @@ fn router(shared: Shared) -> Router {
         .layer(header("referrer-policy", "no-referrer"))
         // Everything here is public or signed, and there are no cookies: any page may ask.
         .layer(CorsLayer::permissive())
-        .layer(TraceLayer::new_for_http())
+        // Failures are told by the answers themselves; here they would only be told twice.
+        .layer(TraceLayer::new_for_http().on_failure(()))
         .with_state(shared)
 }
 

@@ -148,7 +148,7 @@ fn any_byte_of_a_record_that_changes_is_found() {
         "UPDATE records SET slot = slot + 10 WHERE slot = 2",
         "UPDATE records SET timestamp = timestamp + 1 WHERE slot = 1",
         "UPDATE records SET height = height + 1 WHERE slot = 1",
-        "UPDATE records SET kind = 1 - kind WHERE slot = 1",
+        "UPDATE records SET kind = 1 WHERE slot = 1",
         "UPDATE records SET chain = zeroblob(32) WHERE slot = 1",
         "UPDATE records SET message = zeroblob(32) WHERE slot = 1",
         "UPDATE records SET body = x'00' || substr(body, 2) WHERE slot = 1",

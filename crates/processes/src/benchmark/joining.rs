@@ -59,7 +59,7 @@ fn claim(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
     let (from, slot, now_ms) = (turn.message.from, turn.message.slot, turn.now_ms());
     let id = turn.store.insert(
         "INSERT INTO entries (pool, model, participant, position, joined_slot, joined_ms, status, total)
-         SELECT ?1, ?2, ?3, (SELECT count(*) + 1 FROM entries WHERE pool = ?1), ?4, ?5, 'Checking', ?6",
+         SELECT ?1, ?2, ?3, (SELECT coalesce(max(position), 0) + 1 FROM entries WHERE pool = ?1), ?4, ?5, 'Checking', ?6",
         (pool.id.to_string(), model.to_string(), from.to_string(), slot, now_ms, pool.questions),
     )?;
     turn.send(Outgoing::new(turn.env.node, "Inspect-Model").tag("Model", model).tag("Reference", id));
@@ -86,7 +86,10 @@ fn check_open(pool: &Pool, now_ms: u64) -> Result<(), Fault> {
 }
 
 fn check_room(turn: &Turn<'_, '_>, pool: &Pool) -> Result<(), Fault> {
-    if entry::count(turn.store, &pool.id)? >= ENTRIES_PER_POOL_MAX {
+    // Refused entries keep their positions, so the last position is never less than the count, and quicker to find.
+    let sql = "SELECT coalesce(max(position), 0) FROM entries WHERE pool = ?";
+    let joined: u32 = turn.store.value(sql, [pool.id.to_string()])?;
+    if joined >= ENTRIES_PER_POOL_MAX && entry::count(turn.store, &pool.id)? >= ENTRIES_PER_POOL_MAX {
         return Err(Fault::Refused(format!("the pool has {ENTRIES_PER_POOL_MAX} entries, the most there can be")));
     }
     let sql = "SELECT count(*) FROM entries WHERE pool = ? AND participant = ? AND status <> 'Refused'";

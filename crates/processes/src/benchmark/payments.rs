@@ -82,7 +82,7 @@ pub(super) fn decide_payout(turn: &mut Turn<'_, '_>, payout: &Payout) -> Result<
 /// Sends as many of the transfers that wait as fit into this message.
 pub(super) fn send_waiting(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
     let sql = "SELECT id, kind, participant, quantity, token, reason FROM payouts
-               WHERE status = 'intent' ORDER BY rowid LIMIT ?";
+               WHERE status = 'intent' ORDER BY decided_ms, rowid LIMIT ?";
     let waiting = turn.store.all(sql, [turn.room() as u64], |row| {
         Ok(Transfer {
             id: row.get(0)?,

@@ -71,6 +71,9 @@ CREATE TABLE entries (
 );
 CREATE UNIQUE INDEX entries_model ON entries (pool, model) WHERE status <> 'Refused';
 CREATE UNIQUE INDEX entries_content ON entries (pool, content_hash) WHERE status <> 'Refused';
+CREATE INDEX entries_position ON entries (pool, position, status);   -- status: so that counting reads no row
+CREATE INDEX entries_participant ON entries (pool, participant);
+CREATE INDEX entries_unfinished ON entries (pool) WHERE status IN ('Checking', 'Evaluating');
 CREATE INDEX entries_open ON entries (asked_ms) WHERE status = 'Evaluating';
 
 CREATE TABLE leaderboards (
@@ -106,7 +109,9 @@ CREATE TABLE payouts (
 );
 CREATE INDEX payouts_pool ON payouts (pool, rank);
 CREATE INDEX payouts_message ON payouts (message);
-CREATE INDEX payouts_waiting ON payouts (status) WHERE status IN ('intent', 'failed');
+CREATE INDEX payouts_intent ON payouts (decided_ms) WHERE status = 'intent';
+CREATE INDEX payouts_failed ON payouts (decided_ms) WHERE status = 'failed';
+CREATE INDEX payouts_unpaid ON payouts (pool) WHERE status <> 'paid';
 
 -- Money that came back from somebody to whom this process had not sent it: sending it on could go round for ever.
 CREATE TABLE held (

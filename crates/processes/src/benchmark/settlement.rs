@@ -41,7 +41,7 @@ pub(super) fn next_wake_ms(turn: &Turn<'_, '_>) -> Result<Option<u64>, Fault> {
     if payments::are_waiting(turn)? {
         return Ok(Some(soonest));
     }
-    let due: Option<u64> = turn.store.value("SELECT min(due_ms) FROM pools", ())?;
+    let due: Option<u64> = turn.store.value("SELECT min(due_ms) FROM pools WHERE due_ms IS NOT NULL", ())?;
     Ok(due.map(|due_ms| due_ms.max(soonest)))
 }
 
