@@ -11,7 +11,7 @@ use crate::demo;
 
 /// Paid, honest contests between language models on AO.
 #[derive(Debug, Parser)]
-#[command(name = "aobench", version, about, propagate_version = true, arg_required_else_help = true)]
+#[command(name = "aobench", version, propagate_version = true, arg_required_else_help = true)]
 pub(crate) struct Arguments {
     /// Options of every command.
     #[command(flatten)]
