@@ -128,10 +128,23 @@ fn install_wheels() -> Result<Environment, String> {
     let path = std::env::var("PATH").unwrap_or_default();
     let libraries = find_folder(&folder, "libclang")
         .ok_or("the libclang wheel holds no libclang; install libclang from your system's packages")?;
-    Ok(vec![
+    let mut environment = vec![
         ("PATH".to_owned(), format!("{}:{path}", folder.join("bin").display())),
         ("LIBCLANG_PATH".to_owned(), libraries.display().to_string()),
-    ])
+    ];
+    // The wheel is the library alone, without the headers of its compiler (stddef.h and its like): those of the
+    // machine's own compiler serve.
+    if let Some(headers) = compiler_headers() {
+        environment.push(("BINDGEN_EXTRA_CLANG_ARGS".to_owned(), format!("-isystem {headers}")));
+    }
+    Ok(environment)
+}
+
+/// Where the C compiler of this machine keeps its own headers.
+fn compiler_headers() -> Option<String> {
+    let output = std::process::Command::new("cc").arg("-print-file-name=include").output().ok()?;
+    let folder = String::from_utf8(output.stdout).ok()?.trim().to_owned();
+    Path::new(&folder).join("stddef.h").exists().then_some(folder)
 }
 
 /// The first folder below `root` that holds a library of that name.
