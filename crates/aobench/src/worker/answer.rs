@@ -106,12 +106,50 @@ fn receipt(engine: &Description, batch: &InferenceRequest, results: &[PromptResu
 #[cfg(test)]
 mod tests {
     use super::*;
+    use inference::ModelFile;
+    use inference::scripted::ScriptedEngine;
+
+    fn engine() -> ScriptedEngine {
+        let mut engine =
+            ScriptedEngine::answering(|prompt| if prompt.contains("2 + 2") { "4" } else { "B" }.to_owned());
+        engine.load(&ModelFile::at("any")).unwrap();
+        engine
+    }
+
+    fn run(json: &str) -> (InferenceRequest, Vec<u8>) {
+        let request = InferenceRequest::read(json.as_bytes()).unwrap();
+        let defaults = Defaults { max_tokens: 4, system_prompt: None };
+        let hash = "a".repeat(64);
+        let data = answer(&mut engine(), &Request::Batch(request.clone()), &hash, &defaults, &mut |_| {}).unwrap();
+        (request, data)
+    }
 
     #[test]
-    fn a_plain_prompt_without_a_model_is_an_error() {
-        let mut engine = inference::scripted::ScriptedEngine::answering(|_| " 4".to_owned());
-        let request = Request::Plain("2 + 2 =".to_owned());
+    fn what_a_worker_answers_is_what_the_herder_takes() {
+        for (json, expected) in [
+            (
+                r#"{"kind":"generate","max_tokens":4,"prompts":[{"id":17,"prompt":"2 + 2 ="},{"id":3,"prompt":"Answer:"}]}"#,
+                r#"[{"id":17,"output":"4","tokens":1,"finish":"stop"},{"id":3,"output":"B","tokens":1,"finish":"stop"}]"#,
+            ),
+            (
+                r#"{"kind":"loglikelihood","prompts":[{"id":1,"prompt":"Answer:","continuations":[" A"," B"]}]}"#,
+                r#"[{"id":1,"loglikelihoods":[[-10.0,false],[-0.1,true]]}]"#,
+            ),
+        ] {
+            let (request, data) = run(json);
+            let response = InferenceResponse::read(&data).unwrap();
+            assert_eq!(response.validate(&request), Ok(()));
+            assert_eq!(serde_json::to_string(&response.results).unwrap(), expected);
+            assert_eq!(response.receipt.engine, "scripted");
+        }
+    }
+
+    #[test]
+    fn a_plain_prompt_is_answered_in_plain_text() {
         let defaults = Defaults { max_tokens: 4, system_prompt: None };
-        assert!(answer(&mut engine, &request, "", &defaults, &mut |_| {}).is_err());
+        let request = Request::Plain("2 + 2 =".to_owned());
+        assert_eq!(answer(&mut engine(), &request, "", &defaults, &mut |_| {}).unwrap(), b"4");
+        let mut empty = ScriptedEngine::answering(|_| String::new());
+        assert!(answer(&mut empty, &request, "", &defaults, &mut |_| {}).is_err(), "no model is loaded");
     }
 }

@@ -6,10 +6,16 @@ use std::sync::{Mutex, PoisonError};
 
 use ao::{Id, Tags};
 use client::Client;
+use processes::herder::limits::PAYLOAD_BYTES_MAX;
 
 use super::job::Job;
 use super::patiently;
 use crate::session::action;
+
+/// Characters of an error that are sent: a tag has a limit, and a reader too.
+const ERROR_CHARS_MAX: usize = 500;
+/// Leases that a sign of life names: as many as fit into a tag.
+const WORKING_NAMED_MAX: usize = 150;
 
 /// Who is to blame that there is no result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,29 +65,29 @@ impl Desk {
         *self.loaded.lock().unwrap_or_else(PoisonError::into_inner) = models.into_iter().collect();
     }
 
-    /// A sign of life: which models are loaded, which leases are still worked on.
-    pub(super) fn heartbeat(&self, registration: Tags) -> Tags {
-        let mut tags = action("Heartbeat");
-        tags.extend(registration.iter().filter(|tag| !tag.is_named("Action")).cloned());
+    /// What a sign of life says: which models are loaded, which leases are still worked on or wait for their turn.
+    pub(super) fn load(&self) -> Tags {
         let working = self.working.lock().unwrap_or_else(PoisonError::into_inner);
-        if !working.is_empty() {
-            let working: Vec<String> = working.iter().map(|(job, attempt)| format!("{job}/{attempt}")).collect();
-            tags.push("Working", working.join(","));
-        }
+        let working = working.iter().take(WORKING_NAMED_MAX).map(|(job, attempt)| format!("{job}/{attempt}"));
+        let working = working.collect::<Vec<_>>().join(",");
         let loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        let loaded: Vec<String> = loaded.iter().map(ToString::to_string).collect();
-        tags.with("Loaded", loaded.join(","))
+        let loaded = loaded.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+        Tags::new().with("Loaded", loaded).with("Working", working)
     }
 
-    /// Sends what came of a job, as often as it takes: the signed item stays the same, so it counts once.
+    /// Sends what came of a job, as often as it takes: the signed item stays the same, so it counts once. A worker that
+    /// stops has given its leases back, and says nothing more.
     pub(super) async fn answer(&self, job: &Job, outcome: Outcome) {
+        if self.is_closed() {
+            return;
+        }
         let mut tags = action("Inference-Response")
             .with("Job", job.number.to_string())
             .with("Attempt", job.attempt.to_string())
             .with("Data-Protocol", "ao")
             .with("Type", "Message")
             .with("Variant", "ao.TN.1");
-        let data = match outcome {
+        let data = match outcome.and_then(fitting) {
             Ok(data) => data,
             Err((blame, reason)) => {
                 tracing::warn!(job = job.number, ?blame, reason, "no result");
@@ -101,5 +107,11 @@ impl Desk {
     }
 }
 
-/// Characters of an error that are sent: a tag has a limit, and a reader too.
-const ERROR_CHARS_MAX: usize = 500;
+/// An answer that the herder will take. One that is too large cannot be shortened: it would be another answer.
+fn fitting(data: Vec<u8>) -> Outcome {
+    if data.len() <= PAYLOAD_BYTES_MAX {
+        return Ok(data);
+    }
+    let bytes = data.len();
+    Err((Blame::Model, format!("the answers have {bytes} bytes, and {PAYLOAD_BYTES_MAX} fit into a message")))
+}

@@ -1,8 +1,8 @@
-//! The thread that runs models: one job after the other, each in the child process that holds its model. The children
+//! The thread that runs models: one batch after the other, each in the child process that holds its model. The children
 //! used last stay, so that several models take turns without being loaded each time.
 
-use std::sync::Arc;
-use std::time::Instant;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use ao::Id;
@@ -17,69 +17,76 @@ use super::WorkerConfig;
 use super::answer::{Defaults, answer};
 use super::cache::{Cache, CachedModel};
 use super::desk::{Blame, Desk, Outcome};
-use super::job::{Instruction, Job, Work};
+use super::job::{Job, Work};
+use super::memory::Memory;
 
 /// Children that stay with their models.
 const ENGINES_KEPT: usize = 4;
-/// Processor time of a child for each of its threads; it is replaced by a fresh one long before.
-const CHILD_CPU_SECONDS_MAX: u64 = 24 * 3600;
-/// Tokens that a plain prompt gets if nothing else is said, as in the original's worker.
-const MAX_TOKENS_DEFAULT: u32 = 40;
+/// How long a batch may take before its model counts as hanging. The herder takes it back after twenty leases anyway.
+const BATCH_TIME_MAX: Duration = Duration::from_mins(15);
+/// How long a model may take to load.
+const LOAD_TIME_MAX: Duration = Duration::from_mins(10);
+/// How often a batch says how far it is.
+const PROGRESS_EVERY: Duration = Duration::from_secs(5);
 
 /// The thread that runs models.
 pub(super) struct EngineThread {
     thread: std::thread::JoinHandle<()>,
 }
 
-/// A child with its model.
+/// Makes an engine for a model file. Tests make scripted ones.
+type MakeEngine = Box<dyn Fn(&CachedModel) -> Result<Box<dyn Engine>, InferenceError> + Send>;
+
+/// The engines that hold a model, the one used last at the end.
+struct Engines {
+    make: MakeEngine,
+    loaded: Vec<Loaded>,
+    /// Whether any model has answered here. Where none has, it may be the machine that kills their processes.
+    is_proven: bool,
+}
+
+/// An engine with its model.
 struct Loaded {
     model: Id,
     file_hash: String,
     engine: Box<dyn Engine>,
 }
 
-struct Engines {
-    config: WorkerConfig,
+/// What the thread works with.
+struct Workbench {
     cache: Cache,
+    engines: Engines,
     desk: Arc<Desk>,
+    memory: Arc<Mutex<Memory>>,
     runtime: Handle,
-    /// The one used last is the last.
-    loaded: Vec<Loaded>,
-    model: Option<Id>,
-    defaults: Defaults,
-}
-
-/// Starts the thread. It ends when the sender of `waiting` is gone.
-pub(super) fn start(
-    config: &WorkerConfig,
-    client: Client,
-    desk: Arc<Desk>,
-    mut waiting: mpsc::Receiver<Work>,
-) -> anyhow::Result<EngineThread> {
-    let folder = config.data.join("models");
-    let cache = Cache::open(folder.clone(), client).with_context(|| format!("{} cannot be made", folder.display()))?;
-    let mut engines = Engines {
-        config: config.clone(),
-        cache,
-        desk,
-        runtime: Handle::current(),
-        loaded: Vec::new(),
-        model: None,
-        defaults: Defaults { max_tokens: MAX_TOKENS_DEFAULT, system_prompt: None },
-    };
-    let thread = std::thread::Builder::new().name("engine".to_owned()).spawn(move || {
-        while let Some(work) = waiting.blocking_recv() {
-            if engines.desk.is_closed() {
-                return;
-            }
-            engines.take(work);
-        }
-    });
-    Ok(EngineThread { thread: thread.context("the thread of the engine could not be started")? })
 }
 
 impl EngineThread {
-    /// Waits for the job in hand to end.
+    /// Starts the thread. It ends when the sender of `waiting` is gone.
+    pub(super) fn start(
+        config: &WorkerConfig,
+        client: Client,
+        desk: Arc<Desk>,
+        memory: Arc<Mutex<Memory>>,
+        mut waiting: mpsc::Receiver<Work>,
+    ) -> anyhow::Result<Self> {
+        let folder = config.data.join("models");
+        let opened = Cache::open(folder.clone(), client);
+        let cache = opened.with_context(|| format!("the folder {} cannot be made", folder.display()))?;
+        let engines = Engines { make: children(config)?, loaded: Vec::new(), is_proven: false };
+        let mut workbench = Workbench { cache, engines, desk, memory, runtime: Handle::current() };
+        let thread = std::thread::Builder::new().name("engine".to_owned()).spawn(move || {
+            while let Some(work) = waiting.blocking_recv() {
+                if workbench.desk.is_closed() {
+                    return;
+                }
+                workbench.take(work);
+            }
+        });
+        Ok(Self { thread: thread.context("the thread of the engine could not be started")? })
+    }
+
+    /// Waits for the batch in hand to end.
     pub(super) async fn stop(self) {
         let ended = tokio::task::spawn_blocking(move || self.thread.join().is_ok()).await;
         if !matches!(ended, Ok(true)) {
@@ -88,89 +95,151 @@ impl EngineThread {
     }
 }
 
-impl Engines {
+/// Makes engines that run in child processes of this program.
+fn children(config: &WorkerConfig) -> anyhow::Result<MakeEngine> {
+    let program = ChildProgram::this()?;
+    let (threads, memory_bytes_max) = (config.threads, config.memory_bytes_max);
+    Ok(Box::new(move |cached| {
+        let usual = Limits::for_model(cached.bytes, threads);
+        let limits = Limits { memory_bytes: usual.memory_bytes.min(memory_bytes_max), ..usual };
+        let engine = EngineOptions { threads, ..EngineOptions::default() };
+        let (load_time, request_time) = (LOAD_TIME_MAX, BATCH_TIME_MAX);
+        let options = ChildOptions { engine, load_time, request_time, limits: Some(limits) };
+        Ok(Box::new(ChildEngine::new(program.clone(), options)))
+    }))
+}
+
+impl Workbench {
     fn take(&mut self, work: Work) {
         match work {
-            Work::Instruction(Instruction::Model(model)) => self.model = Some(model),
-            Work::Instruction(Instruction::MaxTokens(tokens)) => self.defaults.max_tokens = tokens.max(1),
-            Work::Instruction(Instruction::SystemPrompt(prompt)) => {
-                self.defaults.system_prompt = Some(prompt).filter(|prompt| !prompt.is_empty());
+            Work::Instruction(instruction) => {
+                tracing::info!(?instruction, "from now on");
+                self.memory.lock().unwrap_or_else(PoisonError::into_inner).follow(instruction);
             }
             Work::Job(job) => {
-                self.desk.begin(&job);
                 let outcome = self.run(&job);
-                self.desk.set_loaded(self.loaded.iter().map(|loaded| loaded.model));
+                self.desk.set_loaded(self.engines.models());
                 let desk = Arc::clone(&self.desk);
-                // The next job is computed while this answer is on its way.
+                // The next batch is computed while this answer is on its way.
                 self.runtime.spawn(async move { desk.answer(&job, outcome).await });
             }
         }
     }
 
     fn run(&mut self, job: &Job) -> Outcome {
-        let began = Instant::now();
-        let request = Request::read(&job.data).map_err(|error| (Blame::Model, error.to_string()))?;
-        let model =
-            job.model.or(self.model).ok_or((Blame::Worker, "no model was named, and none is loaded".to_owned()))?;
-        let cached = self.cache.get(&model, job.file_hash.as_deref(), &self.runtime)?;
-        let mut defaults = self.defaults.clone();
-        defaults.max_tokens =
-            job.tokens_max.map_or(defaults.max_tokens, |tokens| tokens.min(defaults.max_tokens).max(1));
-        let mut loaded = self.engine(model, &cached).map_err(|error| blamed(&error))?;
-        let number = job.number;
-        let mut progress = |progress: Progress| {
-            tracing::debug!(job = number, finished = progress.finished, total = progress.total, "progress");
+        let (own_model, mut defaults) = {
+            let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+            (memory.model(), memory.defaults())
         };
-        let outcome = answer(&mut *loaded.engine, &request, &cached.file_hash, &defaults, &mut progress);
-        // A child that failed is not kept: the next job begins with a fresh one.
-        if outcome.is_ok() {
-            self.keep(loaded);
-        }
-        let data = outcome.map_err(|error| blamed(&error))?;
+        defaults.max_tokens = job.tokens.unwrap_or(defaults.max_tokens);
+        let unread = |error: &dyn std::fmt::Display| (Blame::Worker, format!("the request cannot be read: {error}"));
+        let request = Request::read(&job.data).map_err(|error| unread(&error))?;
+        let no_model = || "no model is named, and none was chosen with loadModel".to_owned();
+        let model = job.model.or(own_model).ok_or_else(|| (Blame::Worker, no_model()))?;
+        let cached = self.cache.get(&model, job.file_hash.as_deref(), &self.runtime)?;
+        let began = Instant::now();
+        let data = self.engines.answer(model, &cached, &request, &defaults, &mut progress_of(job.number))?;
         let milliseconds = began.elapsed().as_millis() as u64;
-        tracing::info!(job = number, %model, prompts = request.prompts(), milliseconds, "answered");
+        tracing::info!(job = job.number, %model, prompts = request.prompts(), milliseconds, "answered");
         Ok(data)
     }
+}
 
-    /// The child that holds a model, taken from those that are kept or started anew.
-    fn engine(&mut self, model: Id, cached: &CachedModel) -> Result<Loaded, InferenceError> {
-        if let Some(place) = self.loaded.iter().position(|loaded| loaded.file_hash == cached.file_hash) {
-            return Ok(self.loaded.remove(place));
-        }
-        let mut engine = child(&self.config)?;
-        let file = ModelFile { path: cached.path.clone(), file_hash: Some(cached.file_hash.clone()) };
-        let description = engine.load(&file)?;
-        tracing::info!(%model, name = description.name, sandbox = description.sandbox, "loaded");
-        Ok(Loaded { model, file_hash: cached.file_hash.clone(), engine })
+impl Engines {
+    /// The models that are in memory.
+    fn models(&self) -> Vec<Id> {
+        self.loaded.iter().map(|loaded| loaded.model).collect()
     }
 
-    fn keep(&mut self, loaded: Loaded) {
+    /// Answers a request with a model. If the process of the model dies it is tried once more in a fresh one; a second
+    /// death is put on the model, if any model has ever lived here.
+    fn answer(
+        &mut self,
+        model: Id,
+        cached: &CachedModel,
+        request: &Request,
+        defaults: &Defaults,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Outcome {
+        let error = match self.attempt(model, cached, request, defaults, progress) {
+            Ok(data) => return Ok(data),
+            Err(error) => error,
+        };
+        if !is_death(&error) {
+            return Err(blamed(&error));
+        }
+        tracing::warn!(%error, %model, "the model is tried once more in a fresh process");
+        self.attempt(model, cached, request, defaults, progress).map_err(|error| {
+            if !is_death(&error) {
+                return blamed(&error);
+            }
+            let blame = if self.is_proven { Blame::Model } else { Blame::Worker };
+            (blame, format!("twice in a row: {error}"))
+        })
+    }
+
+    fn attempt(
+        &mut self,
+        model: Id,
+        cached: &CachedModel,
+        request: &Request,
+        defaults: &Defaults,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Vec<u8>, InferenceError> {
+        let mut loaded = self.take(model, cached)?;
+        let data = answer(&mut *loaded.engine, request, &cached.file_hash, defaults, progress)?;
+        // An engine that failed is not kept: the next batch begins with a fresh one.
         if self.loaded.len() >= ENGINES_KEPT {
             self.loaded.remove(0);
         }
         self.loaded.push(loaded);
+        self.is_proven = true;
+        Ok(data)
+    }
+
+    /// The engine that holds a model, taken from those that are kept or made anew.
+    fn take(&mut self, model: Id, cached: &CachedModel) -> Result<Loaded, InferenceError> {
+        if let Some(place) = self.loaded.iter().position(|loaded| loaded.file_hash == cached.file_hash) {
+            let kept = self.loaded.remove(place);
+            if !cached.is_new {
+                return Ok(Loaded { model, ..kept });
+            }
+        }
+        let mut engine = (self.make)(cached)?;
+        let file = ModelFile { path: cached.path.clone(), file_hash: Some(cached.file_hash.clone()) };
+        let facts = engine.load(&file)?;
+        tracing::info!(%model, name = facts.name, sandbox = facts.sandbox, "loaded");
+        Ok(Loaded { model, file_hash: cached.file_hash.clone(), engine })
     }
 }
 
-/// An engine in a child process without keys, network or other files, with the memory that the operator allows.
-fn child(config: &WorkerConfig) -> Result<Box<dyn Engine>, InferenceError> {
-    let limits = Limits {
-        memory_bytes: config.memory_bytes_max,
-        cpu_seconds: CHILD_CPU_SECONDS_MAX * u64::from(config.threads.max(1)),
-    };
-    let options = ChildOptions {
-        engine: EngineOptions { threads: config.threads, ..EngineOptions::default() },
-        limits: Some(limits),
-        ..ChildOptions::default()
-    };
-    Ok(Box::new(ChildEngine::new(ChildProgram::this()?, options)))
+/// Whether the process of the model ended or hung.
+fn is_death(error: &InferenceError) -> bool {
+    use InferenceError::{ChildDied, Protocol, Timeout};
+    matches!(error, ChildDied { .. } | Protocol { .. } | Timeout { .. })
 }
 
 /// Who is to blame for an error of an engine, in the words of the herder.
 fn blamed(error: &InferenceError) -> (Blame, String) {
     let blame = match error.blame() {
+        // Another worker would refuse the same request.
         inference::Blame::Model | inference::Blame::Request => Blame::Model,
         inference::Blame::Machine => Blame::Worker,
     };
     (blame, error.to_string())
 }
+
+/// Says now and then how far a batch is.
+fn progress_of(job: u64) -> impl FnMut(Progress) {
+    let mut last = Instant::now();
+    move |progress: Progress| {
+        if last.elapsed() >= PROGRESS_EVERY {
+            last = Instant::now();
+            tracing::info!(job, finished = progress.finished, of = progress.total, "computing");
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "engines_tests.rs"]
+mod tests;

@@ -1,39 +1,49 @@
 //! The worker: an AO client with a wallet of its own that answers questions with models. It registers with a herder, reads
 //! its inbox, and answers each lease with one signed message. The models run in child processes that hold no key.
 //!
-//! It forgets nothing that matters when it dies: its leases go back to the herder when it registers again, or when they
-//! run out. A node that is away is waited for.
+//! - `registration`: being known to the herder, and signs of life.
+//! - `inbox`: what the herder sends, each message once; `memory` keeps how far it was read.
+//! - `job`, `engines`, `answer`: from a message to a result, on one thread that runs one batch at a time.
+//! - `cache`: model files by hash.
+//! - `desk`: what is being worked on, and the sending of answers.
+//!
+//! It forgets nothing that matters when it dies: a worker that registers anew gives back what it held, and the herder
+//! gives it out again. A node that is away is waited for.
 
 mod answer;
 mod cache;
 mod desk;
 mod engines;
+mod inbox;
 mod job;
+mod memory;
+mod registration;
 
+use std::fs::{File, TryLockError};
 use std::future::Future;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use anyhow::Context as _;
-use ao::{Id, Tags, Wallet};
-use client::{Client, ClientError, InboxMessage};
+use anyhow::{Context as _, bail};
+use ao::{Id, Wallet};
+use client::{Client, ClientError};
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 
 use self::desk::Desk;
-use self::job::{Instruction, Job};
-use crate::session::action;
+use self::engines::EngineThread;
+use self::inbox::Inbox;
+use self::memory::Memory;
+use self::registration::Registration;
 
-/// How long one look into the inbox waits for something to come.
-const INBOX_WAIT: Duration = Duration::from_secs(20);
 /// The first pause after the node was away; it doubles up to the second.
 const PAUSE_FIRST: Duration = Duration::from_millis(200);
 const PAUSE_MAX: Duration = Duration::from_secs(10);
-/// How long a lease is if the herder does not say.
-const LEASE_DEFAULT: Duration = Duration::from_mins(2);
-/// Jobs that wait between the inbox and the engine. The herder sends no more than the capacity, one lease at least each.
+/// Jobs that wait between the inbox and the engine. The herder gives out no more than the capacity; if it does, the rest
+/// stays in the inbox.
 const JOBS_WAITING_MAX: usize = 1024;
+/// How long the herder may take to hear that the worker stops.
+const GOODBYE_WAIT: Duration = Duration::from_secs(2);
 
 /// What a worker is told when it starts.
 #[derive(Debug, Clone)]
@@ -56,22 +66,27 @@ pub(crate) struct WorkerConfig {
 
 /// Works until `shutdown` is done, then gives its leases back.
 pub(crate) async fn run(config: WorkerConfig, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
+    tokio::pin!(shutdown);
+    let _lock = lock(&config.data)?;
     let client = Client::new(&config.url, Some(config.wallet.clone()))?;
-    let address = config.wallet.address();
+    let node = tokio::select! {
+        () = &mut shutdown => return Ok(()),
+        node = patiently("looking for the node", || client.node_address()) => node?,
+    };
+    let memory = Arc::new(Mutex::new(Memory::open(&config.data, node, config.herder)?));
     let (jobs, waiting) = mpsc::channel(JOBS_WAITING_MAX);
     let desk = Arc::new(Desk::new(client.clone(), config.herder));
-    let engine = engines::start(&config, client.clone(), Arc::clone(&desk), waiting)?;
-    let mut inbox = Inbox { client: client.clone(), herder: config.herder, address, next: 0, jobs };
-    tokio::pin!(shutdown);
+    let engine = EngineThread::start(&config, client.clone(), Arc::clone(&desk), Arc::clone(&memory), waiting)?;
+    let registration = Registration::new(&config, client.clone());
+    let mut inbox = Inbox::new(client, config.herder, config.wallet.address(), Arc::clone(&desk), memory, jobs);
     let outcome = tokio::select! {
         () = &mut shutdown => Ok(()),
-        outcome = work(&config, &client, &desk, &mut inbox) => outcome,
+        outcome = work(&registration, &desk, &mut inbox) => outcome,
     };
-    drop(inbox);
     desk.close();
+    drop(inbox);
     // Leases that were not answered go to others at once instead of after their deadline.
-    let goodbye = client.send(config.herder, action("Unregister-Worker"), "");
-    if !matches!(tokio::time::timeout(Duration::from_secs(2), goodbye).await, Ok(Ok(_))) {
+    if !matches!(tokio::time::timeout(GOODBYE_WAIT, registration.end()).await, Ok(Ok(()))) {
         tracing::warn!("the herder could not be told that this worker stops; its leases end by themselves");
     }
     engine.stop().await;
@@ -79,33 +94,26 @@ pub(crate) async fn run(config: WorkerConfig, shutdown: impl Future<Output = ()>
 }
 
 /// Registers, and then reads the inbox and gives signs of life for ever.
-async fn work(config: &WorkerConfig, client: &Client, desk: &Desk, inbox: &mut Inbox) -> anyhow::Result<()> {
-    let tags = registration(config).with("Fresh", "true");
-    let registered = patiently("registering", || client.request(config.herder, tags.clone(), "")).await;
-    let (registration_id, _) = registered.context("the herder does not take this worker")?;
-    let lease = inbox.skip_to_registration(&registration_id).await?;
-    tracing::info!(worker = %inbox.address, herder = %config.herder, "registered");
-    let beat_every = lease / 3;
-    let mut next_beat = Instant::now() + beat_every;
-    loop {
-        if Instant::now() >= next_beat {
-            let tags = desk.heartbeat(registration(config));
-            match client.send(config.herder, tags, "").await {
-                Ok(_) => {}
-                Err(error) if error.is_passing() => tracing::warn!(%error, "no sign of life could be given"),
-                Err(error) => return Err(error.into()),
-            }
-            next_beat = Instant::now() + beat_every;
-        }
-        inbox.read(next_beat.saturating_duration_since(Instant::now()).min(INBOX_WAIT)).await?;
-    }
+async fn work(registration: &Registration, desk: &Desk, inbox: &mut Inbox) -> anyhow::Result<()> {
+    let registered = registration.begin().await.context("the herder does not take this worker")?;
+    let lease = inbox.skip_to(&registered).await?;
+    tracing::info!(lease_seconds = lease.as_secs(), "registered");
+    tokio::try_join!(registration.give_signs_of_life(desk, lease), inbox.read_for_ever())?;
+    Ok(())
 }
 
-fn registration(config: &WorkerConfig) -> Tags {
-    action("Register-Worker")
-        .with("WorkerType", "Llama")
-        .with("Capacity", config.capacity.to_string())
-        .with("Models", "any")
+/// One worker works in a folder: two with the same wallet would take each other's jobs.
+fn lock(folder: &Path) -> anyhow::Result<File> {
+    let path = folder.join("worker.lock");
+    let opened = std::fs::create_dir_all(folder).and_then(|()| File::create(&path));
+    let file = opened.with_context(|| format!("the folder {} of the worker cannot be used", folder.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            bail!("another worker uses the folder {}; give each its own with --data", folder.display())
+        }
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("{} cannot be locked", path.display())),
+    }
 }
 
 /// Repeats a request while the node is away or busy.
@@ -126,60 +134,16 @@ where
     }
 }
 
-/// The worker's inbox, and how far it is read.
-struct Inbox {
-    client: Client,
-    herder: Id,
-    address: Id,
-    next: u64,
-    jobs: mpsc::Sender<job::Work>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Inbox {
-    /// Reads past everything that came before this registration: those leases were given back by it. The length of a
-    /// lease is what the herder says.
-    async fn skip_to_registration(&mut self, registration: &Id) -> anyhow::Result<Duration> {
-        loop {
-            let page =
-                patiently("reading the inbox", || self.client.inbox(&self.address, self.next, INBOX_WAIT)).await?;
-            for message in &page.messages {
-                self.next = message.slot + 1;
-                if message.pushed_for == *registration && message.action() == "Worker-Registered" {
-                    let seconds = message.tags.get("Lease-Seconds").and_then(|value| value.parse().ok());
-                    return Ok(seconds.map_or(LEASE_DEFAULT, Duration::from_secs));
-                }
-            }
-        }
-    }
-
-    /// Reads what has come, waiting for the first message, and hands jobs on.
-    async fn read(&mut self, wait: Duration) -> anyhow::Result<()> {
-        let page = patiently("reading the inbox", || self.client.inbox(&self.address, self.next, wait)).await?;
-        for message in page.messages {
-            self.next = message.slot + 1;
-            if message.from != self.herder {
-                tracing::debug!(from = %message.from, "a message that is not from the herder");
-                continue;
-            }
-            if let Some(work) = read_work(&message) {
-                self.jobs.send(work).await.context("the engine has ended")?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// What the herder wants, if it wants something.
-fn read_work(message: &InboxMessage) -> Option<job::Work> {
-    match message.action() {
-        "Inference" => match Job::read(message) {
-            Ok(job) => Some(job::Work::Job(job)),
-            Err(reason) => {
-                tracing::warn!(message = %message.id, reason, "a job that cannot be read");
-                None
-            }
-        },
-        "loadModel" | "setMaxTokens" | "setSystemPrompt" => Instruction::read(message).map(job::Work::Instruction),
-        _ => None,
+    #[test]
+    fn a_second_worker_in_the_same_folder_is_told_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = lock(folder.path()).unwrap();
+        assert!(lock(folder.path()).unwrap_err().to_string().contains("another worker"));
+        drop(first);
+        assert!(lock(folder.path()).is_ok());
     }
 }

@@ -14,3 +14,4 @@ mod command_line;
 mod crash;
 mod demo;
 mod real_data;
+mod worker;

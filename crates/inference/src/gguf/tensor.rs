@@ -126,6 +126,6 @@ impl TensorType {
         }
         let elements = shape.iter().try_fold(1u64, |product, &dimension| product.checked_mul(dimension))?;
         let bytes = (elements / self.block).checked_mul(self.block_bytes)?;
-        (elements <= i64::MAX as u64 && bytes <= i64::MAX as u64).then_some(bytes)
+        (i64::try_from(elements).is_ok() && i64::try_from(bytes).is_ok()).then_some(bytes)
     }
 }

@@ -29,6 +29,7 @@ pub(super) fn is_broken(logits: &[f32]) -> bool {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "the value for the impossible is exact")]
 mod tests {
     use super::*;
 

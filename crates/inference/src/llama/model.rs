@@ -32,9 +32,9 @@ const NOT_GENERATIVE: [&str; 4] = ["bert", "t5", "t5encoder", "eurobert"];
 
 /// A model that is ready to compute.
 pub(super) struct Model {
-    /// Dropped before `model`, which it borrows.
+    /// Dropped before `loaded`, which it borrows.
     pub(super) context: ManuallyDrop<LlamaContext<'static>>,
-    model: NonNull<LlamaModel>,
+    loaded: NonNull<LlamaModel>,
     pub(super) batch: LlamaBatch<'static>,
     /// The tokens of the whole chunks that are in sequence 0 of the cache.
     pub(super) cached: Vec<i32>,
@@ -59,7 +59,7 @@ impl Drop for Model {
         // SAFETY: the context is dropped here and nowhere else, and not used afterwards.
         unsafe { ManuallyDrop::drop(&mut self.context) };
         // SAFETY: the pointer came from `Box::into_raw`, and its only borrower was the context.
-        drop(unsafe { Box::from_raw(self.model.as_ptr()) });
+        drop(unsafe { Box::from_raw(self.loaded.as_ptr()) });
     }
 }
 
@@ -86,18 +86,18 @@ impl Model {
         };
         let can_share = !model.is_recurrent() && !model.is_hybrid();
         let chat = ChatFrame::of(&model);
-        let model = NonNull::from(Box::leak(Box::new(model)));
+        let loaded = NonNull::from(Box::leak(Box::new(model)));
         // SAFETY: the model lives in its own allocation until `Drop` frees it, after the context.
-        let borrowed: &'static LlamaModel = unsafe { model.as_ref() };
+        let borrowed: &'static LlamaModel = unsafe { loaded.as_ref() };
         let context = borrowed.new_context(backend, context_parameters(options, context_tokens)).map_err(|error| {
             // SAFETY: no context was made, so nothing borrows the model; the pointer came from a box.
-            drop(unsafe { Box::from_raw(model.as_ptr()) });
+            drop(unsafe { Box::from_raw(loaded.as_ptr()) });
             InferenceError::Model { reason: reason_or(&error.to_string()) }
         })?;
         let batch = LlamaBatch::new(CHUNK_TOKENS.max(LOGIT_ROWS_MAX), 1);
         let context_tokens = context_tokens as usize;
         let context = ManuallyDrop::new(context);
-        Ok((Self { context, model, batch, cached: Vec::new(), can_share, context_tokens, chat }, facts))
+        Ok((Self { context, loaded, batch, cached: Vec::new(), can_share, context_tokens, chat }, facts))
     }
 
     /// Longest text in tokens.
@@ -108,9 +108,9 @@ impl Model {
     /// How texts become tokens.
     pub(super) fn vocabulary(&self) -> Vocabulary<'_> {
         // SAFETY: the model lives as long as `self`.
-        let model = unsafe { self.model.as_ref() };
+        let model = unsafe { self.loaded.as_ref() };
         let text_bytes_max = self.context_tokens * TEXT_BYTES_PER_TOKEN;
-        Vocabulary { vocabulary: model.vocab(), chat: self.chat.as_ref(), text_bytes_max }
+        Vocabulary { tokens: model.vocab(), chat: self.chat.as_ref(), text_bytes_max }
     }
 }
 
@@ -171,7 +171,7 @@ fn context_parameters(options: &EngineOptions, context_tokens: u32) -> LlamaCont
 
 /// How texts become tokens and tokens become texts.
 pub(super) struct Vocabulary<'model> {
-    vocabulary: LlamaVocab<'model>,
+    tokens: LlamaVocab<'model>,
     chat: Option<&'model ChatFrame>,
     text_bytes_max: usize,
 }
@@ -197,19 +197,19 @@ impl Vocabulary<'_> {
     }
 
     fn tokenize(&self, text: &str, parse_special: bool) -> Vec<i32> {
-        let tokens = self.vocabulary.tokenize(text.as_bytes(), false, parse_special);
+        let tokens = self.tokens.tokenize(text.as_bytes(), false, parse_special);
         tokens.into_iter().map(|token| token.0).collect()
     }
 
     /// The tokens of a framed text, with the start token if the model wants one.
     pub(super) fn framed_tokens(&self, text: &Text) -> Vec<i32> {
         let mut tokens = Vec::new();
-        if self.vocabulary.should_add_bos() {
-            tokens.push(self.vocabulary.bos().0);
+        if self.tokens.should_add_bos() {
+            tokens.push(self.tokens.bos().0);
         }
         let body = self.body_tokens(text);
         // Some templates write the start token themselves.
-        let written = tokens.first().is_some() && tokens.first() == body.first() && text.has_template();
+        let written = text.has_template() && !tokens.is_empty() && body.starts_with(&tokens);
         tokens.extend_from_slice(&body[usize::from(written)..]);
         tokens
     }
@@ -229,16 +229,16 @@ impl Vocabulary<'_> {
 
     /// The token before a text of no tokens: the start token, else the end-of-text token, else token 0.
     pub(super) fn start_token(&self) -> i32 {
-        [self.vocabulary.bos().0, self.vocabulary.eos().0].into_iter().find(|&token| token >= 0).unwrap_or(0)
+        [self.tokens.bos().0, self.tokens.eos().0].into_iter().find(|&token| token >= 0).unwrap_or(0)
     }
 
     /// Whether generation ends with this token.
     pub(super) fn ends_text(&self, token: i32) -> bool {
-        self.vocabulary.is_eog(LlamaToken(token))
+        self.tokens.is_eog(LlamaToken(token))
     }
 
     /// The bytes of a token; none for a special token.
     pub(super) fn piece(&self, token: i32) -> Vec<u8> {
-        self.vocabulary.token_to_piece(LlamaToken(token), false, None)
+        self.tokens.token_to_piece(LlamaToken(token), false, None)
     }
 }
