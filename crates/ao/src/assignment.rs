@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::avro::encode_tags;
-use crate::item::AssignmentHash;
 use crate::{DataItem, Id, ItemError, Tags, Wallet, sha256};
 
 /// The hash chain of a process: each link commits to the assignment before it and so to the whole history.
@@ -49,10 +47,6 @@ impl Assignment {
     /// The assignment as AO's scheduler units publish it: an item without data, signed by the node. With an Ed25519
     /// wallet the same assignment is the same item, and so has the same id, whenever it is made.
     pub fn to_item(&self, wallet: &Wallet) -> Result<DataItem, ItemError> {
-        DataItem::sign(wallet, None, None, self.tags(), Vec::new())
-    }
-
-    fn tags(&self) -> Tags {
         let mut tags = Tags::new()
             .with("Process", self.process.to_string())
             .with("Epoch", "0")
@@ -67,53 +61,6 @@ impl Assignment {
         if self.message != self.process {
             tags.push("Message", self.message.to_string());
         }
-        tags
-    }
-}
-
-/// Gives assignments the ids that their items have, without making the items: what all of them share is hashed once. A
-/// scheduler needs the id of each assignment for the hash chain of the next.
-#[derive(Debug, Clone)]
-pub struct AssignmentSigner {
-    wallet: Wallet,
-    shared: AssignmentHash,
-}
-
-impl AssignmentSigner {
-    /// Signs with this wallet, an Ed25519 one, for only its signatures are the same each time.
-    pub fn new(wallet: Wallet) -> Self {
-        let shared = AssignmentHash::new(&wallet);
-        Self { wallet, shared }
-    }
-
-    /// The wallet.
-    pub const fn wallet(&self) -> &Wallet {
-        &self.wallet
-    }
-
-    /// The id that the item of an assignment has.
-    pub fn id(&self, assignment: &Assignment) -> Result<Id, ItemError> {
-        let hash = self.shared.with_tags(&encode_tags(&assignment.tags())?);
-        Ok(sha256(&self.wallet.sign(&hash)?))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::WalletKind;
-
-    #[test]
-    fn a_signer_gives_the_id_of_the_item() {
-        let wallet = Wallet::generate(WalletKind::Ed25519).unwrap();
-        let signer = AssignmentSigner::new(wallet.clone());
-        let process = Id::new([1; 32]);
-        for (slot, message) in [(0, process), (1, Id::new([2; 32])), (u64::MAX, Id::new([3; 32]))] {
-            let hash_chain = HashChain::seed(&process);
-            let assignment = Assignment { process, slot, message, timestamp_ms: slot, block_height: slot, hash_chain };
-            let item = assignment.to_item(&wallet).unwrap();
-            assert!(item.verify().is_ok());
-            assert_eq!(signer.id(&assignment).unwrap(), item.id());
-        }
+        DataItem::sign(wallet, None, None, tags, Vec::new())
     }
 }

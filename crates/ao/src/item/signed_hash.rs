@@ -3,7 +3,6 @@
 use sha2::{Digest as _, Sha384};
 
 use super::ItemHeader;
-use crate::Wallet;
 use crate::deep_hash::{DEEP_HASH_LENGTH, DeepHash, blob_hash, deep_hash, list_next, list_start};
 
 /// The deep hash of an item in the making. Its length of data must be known from the start.
@@ -14,33 +13,6 @@ pub(super) struct SignedHash {
     data: Sha384,
     declared: u64,
     given: u64,
-}
-
-/// The deep hash of items by one wallet that have neither target nor anchor nor data: it depends on the tags alone.
-#[derive(Debug, Clone)]
-pub(crate) struct AssignmentHash {
-    /// The hash of the list of fields up to, and not with, the tags.
-    fields: [u8; DEEP_HASH_LENGTH],
-    /// The hash of no data.
-    nothing: [u8; DEEP_HASH_LENGTH],
-}
-
-impl AssignmentHash {
-    pub(crate) fn new(wallet: &Wallet) -> Self {
-        let code = wallet.signature_type().code().to_string();
-        let fields = [&b"dataitem"[..], b"1", code.as_bytes(), &wallet.owner(), b"", b""];
-        // Tags and data are two more.
-        let fields = fields
-            .iter()
-            .fold(list_start(fields.len() + 2), |list, field| list_next(&list, &deep_hash(&DeepHash::Blob(field))));
-        Self { fields, nothing: deep_hash(&DeepHash::Blob(b"")) }
-    }
-
-    /// The hash of the item with these tags in their encoding.
-    pub(crate) fn with_tags(&self, tags_encoded: &[u8]) -> [u8; DEEP_HASH_LENGTH] {
-        let tags = list_next(&self.fields, &deep_hash(&DeepHash::Blob(tags_encoded)));
-        list_next(&tags, &self.nothing)
-    }
 }
 
 /// Another length of data came than was announced.
