@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use inference::child::SUBCOMMAND;
 use inference::sandbox::Limits;
 use inference::{
-    Blame, ChildEngine, ChildOptions, ChildProgram, Engine as _, EngineOptions, GenerateRequest, Generated,
-    InferenceError, ModelFile, ScorePrompt, ScoreRequest,
+    Blame, ChildEngine, ChildOptions, ChildProgram, Engine as _, GenerateRequest, Generated, InferenceError, ModelFile,
+    ScorePrompt, ScoreRequest,
 };
 use support::{demo_model, demo_questions};
 
@@ -44,7 +44,9 @@ fn main() -> ExitCode {
     }
     // What the usual test programs understand: a filter, and `--list`.
     if std::env::args().any(|argument| argument == "--list") {
-        TESTS.iter().for_each(|(name, _)| println!("{name}: test"));
+        for (name, _) in TESTS {
+            println!("{name}: test");
+        }
         return ExitCode::SUCCESS;
     }
     if cfg!(not(feature = "llama")) {
@@ -82,7 +84,7 @@ fn generate(engine: &mut ChildEngine, count: usize) -> Result<Vec<Generated>, In
 
 #[cfg(feature = "llama")]
 fn same_answers() {
-    let mut here = inference::llama::LlamaEngine::new(&EngineOptions::default()).unwrap();
+    let mut here = inference::llama::LlamaEngine::new(&inference::EngineOptions::default()).unwrap();
     here.load(&ModelFile::at(demo_model(4))).unwrap();
     let mut there = loaded(4);
     assert_eq!(generate(&mut there, 50).unwrap(), here.generate(&request(50), &mut |_| ()).unwrap());

@@ -1,6 +1,7 @@
 //! llama.cpp in this process, with real models: they answer as measured, and their answers depend on nothing else.
 
 #![cfg(feature = "llama")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that meets anything unexpected fails")]
 
 #[path = "support/quantize.rs"]
 mod quantize;
@@ -104,7 +105,7 @@ fn mixed_prompts(example_count: usize, count: usize) -> Vec<ScorePrompt> {
     let prompts = questions[20..20 + count].iter().enumerate().map(|(index, question)| match index % 3 {
         0 => question.prompt.clone(),
         1 => format!("{}{}", examples.concat(), question.prompt),
-        _ => format!("{}{} ", examples[..example_count / 2].concat(), &question.prompt[..index + 1]),
+        _ => format!("{}{} ", examples[..example_count / 2].concat(), &question.prompt[..=index]),
     });
     prompts.map(|prompt| ScorePrompt { prompt, continuations: continuations.clone() }).collect()
 }
@@ -166,7 +167,7 @@ fn texts_are_equal_over_order_neighbours_threads_and_batching() {
     let few = GenerateRequest::new(prompts[..3].to_vec(), 24);
     assert_eq!(generate(&mut engine(&demo_model(3), 2), &few), expected[..3]);
     for (prompt, expected) in prompts.iter().zip(&expected) {
-        assert_eq!(generate(&mut one, &GenerateRequest::new(vec![prompt.clone()], 24)), [expected.clone()]);
+        assert_eq!(generate(&mut one, &GenerateRequest::new(vec![prompt.clone()], 24)), std::slice::from_ref(expected));
     }
 }
 

@@ -70,11 +70,12 @@ pub(crate) async fn run(global: &GlobalArguments, arguments: UpArguments, output
         None => Genesis::default(),
     };
     let node = Node::start(settings).await?;
+    let workers =
+        if arguments.dev { Some(develop(&node, &arguments, &config, &data, &wallets, output).await?) } else { None };
+    // Told last: who waits for this line may use everything.
     output.result(&json!({ "url": node.url(), "address": node.address(), "data": data }), |_| {
         format!("node {} at {}\ndata in {}", node.address(), node.url(), data.display())
     })?;
-    let workers =
-        if arguments.dev { Some(develop(&node, &arguments, &config, &data, &wallets, output).await?) } else { None };
     stopped().await?;
     output.talk("stopping");
     if let Some(workers) = workers {

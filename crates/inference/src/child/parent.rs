@@ -10,7 +10,7 @@ use super::message::{Order, Probed, Reply};
 use super::watch::RunningChild;
 use crate::engine::{Description, Engine, EngineOptions, LoadedModel, ModelFile};
 use crate::error::InferenceError;
-use crate::request::{GenerateRequest, Generated, Progress, ScoreRequest, Scored};
+use crate::request::{GenerateRequest, Generated, Progress, ScorePrompt, ScoreRequest, Scored};
 use crate::sandbox::Limits;
 
 /// A child is replaced by a fresh one after this time, before it can run out of its processor time.
@@ -176,13 +176,33 @@ impl ChildEngine {
         InferenceError::Protocol { reason: format!("it answered another order: {shown}") }
     }
 
-    /// A reply must have a result for each prompt: the parent does not trust the child.
-    fn counted<R>(&mut self, results: Vec<R>, expected: usize) -> Result<Vec<R>, InferenceError> {
-        if results.len() == expected {
-            return Ok(results);
-        }
+    /// The results, if there is one for each prompt and each is one that an honest child can give: the parent does not
+    /// trust a process that has read a stranger's file.
+    fn checked<R>(
+        &mut self,
+        results: Vec<R>,
+        expected: usize,
+        is_sound: impl Fn(usize, &R) -> bool,
+    ) -> Result<Vec<R>, InferenceError> {
+        let unsound = results.iter().enumerate().position(|(index, result)| !is_sound(index, result));
+        let reason = match unsound {
+            _ if results.len() != expected => format!("{} results for {expected} prompts", results.len()),
+            Some(index) => format!("the result of prompt {index} cannot be one"),
+            None => return Ok(results),
+        };
         self.stop();
-        Err(InferenceError::Protocol { reason: format!("{} results for {expected} prompts", results.len()) })
+        Err(InferenceError::Protocol { reason })
+    }
+}
+
+/// Whether the scores are finite and one for each continuation.
+fn is_sound_score(prompt: Option<&ScorePrompt>, scored: &Scored) -> bool {
+    match scored {
+        Scored::Likelihoods(likelihoods) => {
+            prompt.is_some_and(|prompt| prompt.continuations.len() == likelihoods.len())
+                && likelihoods.iter().all(|likelihood| likelihood.log_probability.is_finite())
+        }
+        Scored::ContextExceeded => true,
     }
 }
 
@@ -213,7 +233,9 @@ impl Engine for ChildEngine {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Vec<Scored>, InferenceError> {
         match self.ask(&Order::Score(request.clone()), progress)? {
-            Reply::Scored(results) => self.counted(results, request.prompts.len()),
+            Reply::Scored(results) => self.checked(results, request.prompts.len(), |index, scored| {
+                is_sound_score(request.prompts.get(index), scored)
+            }),
             other => Err(self.nonsense(&other)),
         }
     }
@@ -224,14 +246,18 @@ impl Engine for ChildEngine {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Vec<Generated>, InferenceError> {
         match self.ask(&Order::Generate(request.clone()), progress)? {
-            Reply::Generated(results) => self.counted(results, request.prompts.len()),
+            Reply::Generated(results) => self.checked(results, request.prompts.len(), |_, generated| {
+                generated.text.len() <= request.max_bytes as usize && generated.tokens <= request.max_tokens
+            }),
             other => Err(self.nonsense(&other)),
         }
     }
 
     fn embed(&mut self, texts: &[String]) -> Result<Vec<Vec<f32>>, InferenceError> {
         match self.ask(&Order::Embed(texts.to_vec()), &mut |_| ())? {
-            Reply::Embedded(vectors) => self.counted(vectors, texts.len()),
+            Reply::Embedded(vectors) => {
+                self.checked(vectors, texts.len(), |_, vector| vector.iter().all(|number| number.is_finite()))
+            }
             other => Err(self.nonsense(&other)),
         }
     }

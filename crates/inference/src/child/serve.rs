@@ -138,7 +138,8 @@ fn probe() -> Probed {
     }
 }
 
-/// What a child may use when the parent does not say: twice the file and 4 GiB for cache and buffers, two hours.
+/// What a child may use when the parent does not say: twice the file and 4 GiB for cache and buffers, and a day of
+/// processor time for each thread.
 impl Limits {
     /// Limits for a model file of this length on this many threads.
     pub fn for_model(file_bytes: u64, threads: u32) -> Self {

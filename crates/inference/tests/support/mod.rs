@@ -1,6 +1,7 @@
 //! Models and questions for the tests: those of the repository, and more where the folder of shared data is at hand.
 
 #![allow(dead_code, reason = "each test program uses a part")]
+#![allow(clippy::unwrap_used, reason = "a test without its data fails")]
 
 use std::path::{Path, PathBuf};
 
