@@ -152,7 +152,7 @@ fn find_folder(root: &Path, library: &str) -> Option<PathBuf> {
     let entries: Vec<_> = std::fs::read_dir(root).ok()?.flatten().collect();
     let holds = entries.iter().any(|entry| {
         let name = entry.file_name().to_string_lossy().into_owned();
-        name.starts_with(library) && (name.contains(".so") || name.ends_with(".dylib"))
+        name.starts_with(library) && (name.contains(".so") || name.contains(".dylib"))
     });
     if holds {
         return Some(root.to_path_buf());
