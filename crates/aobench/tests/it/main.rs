@@ -10,6 +10,7 @@
 
 mod bad_input;
 mod binary;
+mod client_api;
 mod command_line;
 mod crash;
 mod demo;

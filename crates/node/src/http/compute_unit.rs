@@ -1,45 +1,45 @@
-//! The compute unit of AO: results and dry-runs. Every answer is JSON, errors too.
-
-use std::time::Duration;
+//! The compute unit of AO: what came of messages, and what would come of one. Every answer is JSON, errors too.
 
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use serde::Deserialize;
-use serde_json::{Value, json};
 
 use ao::limits::ITEM_BYTES_MAX;
+use ao::{Id, Tags};
 
 use super::body;
+use super::cursor::{Bound, Cursor, Sort};
 use super::error::HttpError;
 use super::extract::{OfProcess, PathId, QueryOf};
-use super::limits::{RESPONSE_BYTES_MAX, RESULT_WAIT, RESULTS_DEFAULT};
+use super::limits::{READ_STEP, RESPONSE_BYTES_MAX, RESULT_WAIT, RESULTS_DEFAULT};
 use super::state::{Shared, one_more};
-use super::wire::{self, Cursor, DryRun};
-use crate::core::ResultRange;
+use super::wire::{DryRun, ResultAnswer, ResultEdge, ResultsAnswer, ResultsPageInfo};
+use crate::core::{Core, ResultRange, StoredResult};
+use crate::error::ReadError;
+use crate::limits::PAGE_MAX;
+
+/// The query of a list of results.
+#[derive(Debug, Deserialize)]
+pub(crate) struct ResultsQuery {
+    from: Option<String>,
+    to: Option<String>,
+    sort: Option<Sort>,
+    limit: Option<usize>,
+}
 
 /// `GET /result/{message}?process-id=`: the result of a message, waited for until it is carried out.
 pub(crate) async fn result(
     State(shared): State<Shared>,
     PathId(message): PathId,
     QueryOf(query): QueryOf<OfProcess>,
-) -> Result<Json<Value>, HttpError> {
+) -> Result<Json<ResultAnswer>, HttpError> {
     let process = query.id()?;
     let _waiting = one_more(&shared.waiting, "waiting requests")?;
-    let result = shared.unless_stopping(shared.core.result(&process, &message, RESULT_WAIT)).await;
-    match result {
-        Some(result) => Ok(Json(wire::result(&result?.outcome))),
+    match shared.unless_stopping(shared.core.result(&process, &message, RESULT_WAIT)).await {
+        Some(result) => Ok(Json(ResultAnswer::of(result?))),
         None => Err(HttpError::busy("requests, because it stops,")),
     }
-}
-
-/// The query of `/results`.
-#[derive(Debug, Deserialize)]
-pub(crate) struct ResultsQuery {
-    from: Option<String>,
-    to: Option<String>,
-    sort: Option<String>,
-    limit: Option<usize>,
 }
 
 /// `GET /results/{process}?from&to&sort&limit`: results in order. Messages that were not carried out are left out, as in
@@ -48,42 +48,91 @@ pub(crate) async fn results(
     State(shared): State<Shared>,
     PathId(process): PathId,
     QueryOf(query): QueryOf<ResultsQuery>,
-) -> Result<Json<Value>, HttpError> {
+) -> Result<Json<ResultsAnswer>, HttpError> {
     let _request = one_more(&shared.requests, "requests")?;
-    let descending = query.sort.as_deref().is_some_and(|sort| sort.eq_ignore_ascii_case("DESC"));
-    let limit = query.limit.unwrap_or(RESULTS_DEFAULT).clamp(1, crate::limits::PAGE_MAX);
-    let range = ResultRange {
-        from_slot_exclusive: cursor(query.from.as_deref())?,
-        to_slot: cursor(query.to.as_deref())?,
-        // One more tells whether there is a next page.
-        limit: limit + 1,
-        descending,
+    let from = query.from.as_deref().map(Bound::parse).transpose()?.flatten();
+    let to = query.to.as_deref().map(Bound::parse).transpose()?.flatten();
+    let limit = query.limit.unwrap_or(RESULTS_DEFAULT).clamp(1, PAGE_MAX);
+    let sort = match from {
+        Some(Bound::Slot(_, sort)) => sort,
+        _ => query.sort.unwrap_or_default(),
     };
-    let mut results = shared.blocking(move |core| core.results(&process, range)).await?;
-    let mut has_next_page = results.len() > limit;
-    results.truncate(limit);
-    let (mut edges, mut bytes) = (Vec::new(), 0);
-    for result in results.iter().filter(|result| result.outcome.is_ok()) {
-        let edge = json!({ "cursor": Cursor::of(result, descending).encode(), "node": wire::result(&result.outcome) });
-        bytes += edge.to_string().len();
-        if bytes > RESPONSE_BYTES_MAX && !edges.is_empty() {
-            has_next_page = true;
-            break;
-        }
-        edges.push(edge);
-    }
-    Ok(Json(json!({ "pageInfo": { "hasNextPage": has_next_page }, "edges": edges })))
+    shared.blocking(move |core| Results { core, process, sort, limit }.read(from, to)).await.map(Json)
 }
 
-/// The slot of a cursor; an empty one, which AO's clients send, is none.
-fn cursor(text: Option<&str>) -> Result<Option<u64>, HttpError> {
-    match text {
-        None | Some("") => Ok(None),
-        Some(text) => match Cursor::slot(text) {
-            Some(slot) => Ok(Some(slot)),
-            None => Err(HttpError::bad_request("bad-cursor", "a cursor is what an earlier answer gave as 'cursor'")),
-        },
+/// What is asked of the results of a process.
+struct Results<'a> {
+    core: &'a Core,
+    process: Id,
+    sort: Sort,
+    limit: usize,
+}
+
+impl Results<'_> {
+    /// Reads until the page is full, by number or by bytes, and one result further to know whether there is more.
+    fn read(&self, from: Option<Bound>, to: Option<Bound>) -> Result<ResultsAnswer, ReadError> {
+        let mut range = ResultRange {
+            from_slot_exclusive: from.map(|bound| self.begin(bound)).transpose()?.flatten(),
+            to_slot: to.map(|bound| self.end(bound)).transpose()?,
+            limit: READ_STEP,
+            descending: self.sort == Sort::Descending,
+        };
+        let (mut edges, mut bytes) = (Vec::new(), 0);
+        loop {
+            let step = self.core.results(&self.process, range)?;
+            let is_last = step.len() < READ_STEP;
+            for result in step {
+                range.from_slot_exclusive = Some(result.slot);
+                if result.outcome.is_err() {
+                    continue;
+                }
+                if edges.len() >= self.limit || bytes > RESPONSE_BYTES_MAX {
+                    return Ok(answer(edges, true));
+                }
+                bytes += size(&result);
+                let cursor = Cursor::new(result.slot, result.timestamp_ms, self.sort).encode();
+                edges.push(ResultEdge { cursor, node: ResultAnswer::of(result) });
+            }
+            if is_last {
+                return Ok(answer(edges, false));
+            }
+        }
     }
+
+    /// The slot after which the list begins; nothing for the very beginning.
+    fn begin(&self, bound: Bound) -> Result<Option<u64>, ReadError> {
+        match (bound, self.sort) {
+            (Bound::Slot(slot, _), _) => Ok(Some(slot)),
+            (Bound::Time(time_ms), Sort::Ascending) => Ok(self.first_after(time_ms)?.checked_sub(1)),
+            (Bound::Time(time_ms), Sort::Descending) => self.core.slot_at(&self.process, time_ms).map(Some),
+        }
+    }
+
+    /// The last slot of the list.
+    fn end(&self, bound: Bound) -> Result<u64, ReadError> {
+        match (bound, self.sort) {
+            (Bound::Slot(slot, _), _) => Ok(slot),
+            (Bound::Time(time_ms), Sort::Ascending) => Ok(self.first_after(time_ms)?.saturating_sub(1)),
+            (Bound::Time(time_ms), Sort::Descending) => self.core.slot_at(&self.process, time_ms),
+        }
+    }
+
+    fn first_after(&self, time_ms: u64) -> Result<u64, ReadError> {
+        self.core.slot_at(&self.process, time_ms.saturating_add(1))
+    }
+}
+
+fn answer(edges: Vec<ResultEdge>, has_next_page: bool) -> ResultsAnswer {
+    ResultsAnswer { page_info: ResultsPageInfo { has_next_page }, edges }
+}
+
+/// About how many bytes a result takes on the wire.
+fn size(result: &StoredResult) -> usize {
+    let Ok(effects) = &result.outcome else { return 0 };
+    let tags = |tags: &Tags| tags.iter().map(|tag| tag.name.len() + tag.value.len() + 32).sum::<usize>();
+    let messages = effects.messages.iter().map(|message| message.data.len() + tags(&message.tags) + 128);
+    let spawns = effects.spawns.iter().map(|spawn| spawn.data.len() + tags(&spawn.tags) + 128);
+    messages.sum::<usize>() + spawns.sum::<usize>() + effects.output.data.len() + 256
 }
 
 /// `POST /dry-run?process-id=`: what a process would answer to a message now, without any effect.
@@ -91,19 +140,15 @@ pub(crate) async fn dry_run(
     State(shared): State<Shared>,
     QueryOf(query): QueryOf<OfProcess>,
     request: Request<Body>,
-) -> Result<Json<Value>, HttpError> {
+) -> Result<Json<ResultAnswer>, HttpError> {
     let process = query.id()?;
     let _request = one_more(&shared.requests, "requests")?;
     let (parts, body) = request.into_parts();
     let bytes = body::whole(&shared, &parts.headers, body, ITEM_BYTES_MAX).await?;
-    let question: DryRun = serde_json::from_slice(&bytes)
-        .map_err(|error| HttpError::bad_request("bad-dry-run", format!("the body is no dry-run in JSON: {error}")))?;
-    let outcome = tokio::time::timeout(RESULT_WAIT, shared.core.dry_run(&process, question.message(process))).await;
-    let outcome = outcome.map_err(|_| HttpError::busy("dry-runs"))??;
-    Ok(Json(wire::result(&outcome)))
-}
-
-/// How long a page of an inbox may be waited for.
-pub(crate) fn wait(seconds: Option<u64>) -> Duration {
-    Duration::from_secs(seconds.unwrap_or(0)).min(RESULT_WAIT)
+    let question: DryRun = serde_json::from_slice(&bytes).map_err(|error| {
+        let text = format!("the body of a dry-run is JSON with Target, Owner, Data and Tags: {error}");
+        HttpError::bad_request("bad-dry-run", text)
+    })?;
+    let outcome = shared.dry_run(&process, question.message(process)).await?;
+    Ok(Json(ResultAnswer::new(0, outcome)))
 }

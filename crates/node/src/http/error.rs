@@ -50,6 +50,11 @@ impl HttpError {
     pub(crate) fn internal(text: impl Into<String>) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", text)
     }
+
+    #[cfg(test)]
+    pub(crate) fn parts(&self) -> (u16, &'static str, &str) {
+        (self.status.as_u16(), self.code, &self.text)
+    }
 }
 
 impl IntoResponse for HttpError {

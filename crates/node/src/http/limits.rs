@@ -2,6 +2,18 @@
 
 use std::time::Duration;
 
+/// Connections at one time. Further ones wait in the queue of the operating system.
+pub(crate) const CONNECTIONS_MAX: usize = 2048;
+
+/// Connections of one address at one time: one stranger cannot take them all.
+pub(crate) const CONNECTIONS_PER_ADDRESS_MAX: usize = 1024;
+
+/// How long the header of a request may take, and how long a connection may be idle between two requests.
+pub(crate) const HEADER_WAIT: Duration = Duration::from_secs(30);
+
+/// Bytes of the header of a request.
+pub(crate) const HEADER_BYTES_MAX: usize = 64 * 1024;
+
 /// How long a body or a reader of an answer may stand still.
 pub(crate) const STANDSTILL: Duration = Duration::from_secs(30);
 
@@ -43,6 +55,9 @@ pub(crate) const RESULT_WAIT: Duration = Duration::from_millis(crate::limits::WA
 
 /// Bytes of a file that are read at a time.
 pub(crate) const FILE_PIECE_BYTES: usize = 128 * 1024;
+
+/// How long requests in progress may go on when the node shuts down.
+pub(crate) const SHUTDOWN_WAIT: Duration = Duration::from_secs(5);
 
 /// What `Retry-After` says when the node is busy, seconds.
 pub(crate) const RETRY_AFTER_S: u64 = 1;

@@ -3,6 +3,7 @@
 
 mod body;
 mod compute_unit;
+mod cursor;
 pub(crate) mod error;
 pub(crate) mod extract;
 mod gateway;
@@ -10,22 +11,25 @@ mod inbox;
 mod limits;
 mod message_unit;
 mod operations;
+mod range;
+mod request_id;
 mod scheduler_unit;
+mod server;
 pub(crate) mod state;
+mod timed_stream;
 mod wire;
 
 use std::future::Future;
 use std::sync::Arc;
 
-use axum::Router;
-use axum::http::{HeaderName, HeaderValue, StatusCode, Uri};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::{Router, middleware};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tower_http::cors::CorsLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
-use tower_http::trace::TraceLayer;
 
 use self::error::{HttpError, quoted};
 use self::state::Shared;
@@ -42,7 +46,8 @@ pub(crate) async fn serve(
     stopping: watch::Receiver<bool>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    axum::serve(listener, router(Shared::new(core, stopping))).with_graceful_shutdown(shutdown).await
+    server::serve(listener, router(Shared::new(core, stopping)), shutdown).await;
+    Ok(())
 }
 
 fn router(shared: Shared) -> Router {
@@ -69,13 +74,13 @@ fn router(shared: Shared) -> Router {
         .route("/{id}", get(gateway::data))
         .route("/{id}/latest", get(scheduler_unit::latest))
         .fallback(nothing_here)
+        .method_not_allowed_fallback(not_that_way)
         .layer(header("content-security-policy", CONTENT_SECURITY_POLICY))
         .layer(header("x-content-type-options", "nosniff"))
         .layer(header("referrer-policy", "no-referrer"))
         // Everything here is public or signed, and there are no cookies: any page may ask.
         .layer(CorsLayer::permissive())
-        // Failures are told by the answers themselves; here they would only be told twice.
-        .layer(TraceLayer::new_for_http().on_failure(()))
+        .layer(middleware::from_fn(request_id::number))
         .with_state(shared)
 }
 
@@ -86,4 +91,9 @@ fn header(name: &'static str, value: &'static str) -> SetResponseHeaderLayer<Hea
 async fn nothing_here(uri: Uri) -> Response {
     let text = format!("there is nothing at '{}' on this node", quoted(uri.path()));
     HttpError::new(StatusCode::NOT_FOUND, "not-found", text).into_response()
+}
+
+async fn not_that_way(method: Method, uri: Uri) -> Response {
+    let text = format!("'{}' does not answer to {method}", quoted(uri.path()));
+    HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", text).into_response()
 }

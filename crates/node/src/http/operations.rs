@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::error::HttpError;
 use super::state::Shared;
+use crate::core::Core;
 use crate::pages;
 
 /// `GET /healthz`.
@@ -27,7 +28,7 @@ pub(crate) async fn metrics(State(shared): State<Shared>) -> Response {
 
 /// `GET /processes`.
 pub(crate) async fn processes(State(shared): State<Shared>) -> Result<Json<Value>, HttpError> {
-    let processes = shared.blocking(super::super::core::Core::processes).await?;
+    let processes = shared.blocking(Core::processes).await?;
     let processes: Vec<Value> = processes
         .iter()
         .map(|process| {
@@ -53,9 +54,8 @@ pub(crate) async fn address(State(shared): State<Shared>) -> String {
 
 /// `GET /`: the home page for a browser; for a program what AO's scheduler unit says of itself.
 pub(crate) async fn home(State(shared): State<Shared>, headers: HeaderMap) -> Result<Response, HttpError> {
-    let wants_page =
-        headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).is_some_and(|accept| accept.contains("text/html"));
-    if wants_page {
+    let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
+    if accept.is_some_and(|accept| accept.contains("text/html")) {
         return pages::home(&shared).await;
     }
     let now_ms = shared.core.clock().now_ms();

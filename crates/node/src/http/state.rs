@@ -4,11 +4,13 @@ use std::future::Future;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use ao::{Effects, Id, Message};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::error::HttpError;
-use super::limits::{BODIES_BYTES_MAX, DOWNLOADS_MAX, REQUESTS_MAX, UPLOADS_MAX, WAITING_MAX};
+use super::limits::{BODIES_BYTES_MAX, DOWNLOADS_MAX, REQUESTS_MAX, RESULT_WAIT, UPLOADS_MAX, WAITING_MAX};
 use crate::core::Core;
+use crate::error::ReadError;
 
 /// The state of the router. Cheap to clone.
 #[derive(Clone)]
@@ -72,6 +74,23 @@ impl Shared {
         match tokio::task::spawn_blocking(move || read(&core)).await {
             Ok(outcome) => outcome.map_err(Into::into),
             Err(_) => Err(HttpError::internal("reading failed in an unforeseen way; the node's log says more")),
+        }
+    }
+
+    /// What a process would answer to a message now. One that is just being spawned is waited for.
+    pub(crate) async fn dry_run(&self, process: &Id, message: Message) -> Result<Result<Effects, String>, HttpError> {
+        let answer = async {
+            match self.core.dry_run(process, message.clone()).await {
+                Err(ReadError::NotYet { .. }) => {
+                    self.core.result(process, process, RESULT_WAIT).await?;
+                    self.core.dry_run(process, message).await
+                }
+                answered => answered,
+            }
+        };
+        match tokio::time::timeout(RESULT_WAIT, answer).await {
+            Ok(outcome) => Ok(outcome?),
+            Err(_) => Err(HttpError::busy("dry-runs")),
         }
     }
 

@@ -2,9 +2,9 @@
 
 use ao::{DataItem, Effects, Id, Message, MessageKind, Outgoing, Spawn, Tags};
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::core::{Record, StoredResult};
 
@@ -20,97 +20,120 @@ pub(crate) struct Acknowledged {
     pub process_id: Option<Id>,
 }
 
-/// The result of a message, in the words of AO's compute unit. A message that was not carried out has nothing but `Error`.
-pub(crate) fn result(outcome: &Result<Effects, String>) -> Value {
-    match outcome {
-        Err(error) => json!({
-            "Messages": [], "Assignments": [], "Spawns": [], "Output": {}, "Error": error, "GasUsed": 0,
-        }),
-        Ok(effects) => json!({
-            "Messages": effects.messages.iter().enumerate().map(message).collect::<Vec<_>>(),
-            "Assignments": [],
-            "Spawns": effects.spawns.iter().map(spawn).collect::<Vec<_>>(),
-            "Output": &effects.output,
-            "GasUsed": 0,
-        }),
+/// What came of a message, in the words of AO's compute unit. A message that was not carried out has nothing but `Error`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct ResultAnswer {
+    messages: Vec<ResultMessage>,
+    assignments: [(); 0],
+    spawns: Vec<ResultSpawn>,
+    output: ao::Output,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    gas_used: u64,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ResultMessage {
+    target: Id,
+    tags: Tags,
+    data: Text,
+    anchor: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ResultSpawn {
+    tags: Tags,
+    data: Text,
+    anchor: String,
+}
+
+/// Data in JSON: text where it is UTF-8, else an object that says so.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+struct Text(#[serde(with = "ao::data_text")] Vec<u8>);
+
+impl ResultAnswer {
+    /// The answer for a message in a slot.
+    pub(crate) fn new(slot: u64, outcome: Result<Effects, String>) -> Self {
+        let (effects, error) = match outcome {
+            Ok(effects) => (effects, None),
+            Err(fault) => (Effects::none(), Some(fault)),
+        };
+        let message = |(Outgoing { target, tags, data }, index)| ResultMessage {
+            target,
+            tags,
+            data: Text(data),
+            anchor: anchor(slot, index),
+        };
+        let spawn = |(Spawn { tags, data }, index)| ResultSpawn { tags, data: Text(data), anchor: anchor(slot, index) };
+        Self {
+            messages: effects.messages.into_iter().zip(0..).map(message).collect(),
+            assignments: [],
+            spawns: effects.spawns.into_iter().zip(0..).map(spawn).collect(),
+            output: effects.output,
+            error,
+            gas_used: 0,
+        }
+    }
+
+    /// The answer for a stored result.
+    pub(crate) fn of(result: StoredResult) -> Self {
+        Self::new(result.slot, result.outcome)
     }
 }
 
-/// A message that a process sent. Its anchor is its place, with as many digits as those that aos writes.
-fn message((index, message): (usize, &Outgoing)) -> Value {
-    json!({ "Target": message.target, "Tags": &message.tags, "Data": data(&message.data), "Anchor": format!("{index:032}") })
+/// AO gives a message an anchor of 32 digits that is its own within its sender; slot and index are such a number.
+fn anchor(slot: u64, index: u32) -> String {
+    format!("{slot:022}{index:010}")
 }
 
-fn spawn(spawn: &Spawn) -> Value {
-    json!({ "Tags": &spawn.tags, "Data": data(&spawn.data) })
+/// A page of results.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ResultsAnswer {
+    pub page_info: ResultsPageInfo,
+    pub edges: Vec<ResultEdge>,
 }
 
-/// Data as text; what is no text is an object that says so.
-pub(crate) fn data(data: &[u8]) -> Value {
-    match std::str::from_utf8(data) {
-        Ok(text) => Value::from(text),
-        Err(_) => json!({ "base64": STANDARD.encode(data) }),
-    }
+/// Whether there are results after a page.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ResultsPageInfo {
+    pub has_next_page: bool,
 }
 
-/// A place among the results of a process, as AO's compute unit writes it: base64 of JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Cursor {
-    /// When the message was assigned, milliseconds since 1970.
-    pub timestamp: u64,
-    /// Its slot, as text.
-    pub ordinate: String,
-    /// The clock whose tick it is.
-    pub cron: Option<String>,
-    /// The order of the page.
-    pub sort: String,
-}
-
-impl Cursor {
-    /// The place of a result.
-    pub(crate) fn of(result: &StoredResult, descending: bool) -> Self {
-        let cron = (result.kind == MessageKind::Cron).then(|| result.slot.to_string());
-        let sort = if descending { "DESC" } else { "ASC" }.to_owned();
-        Self { timestamp: result.timestamp_ms, ordinate: result.slot.to_string(), cron, sort }
-    }
-
-    /// As it stands in an answer.
-    pub(crate) fn encode(&self) -> String {
-        serde_json::to_vec(self).map(|json| STANDARD.encode(json)).unwrap_or_default()
-    }
-
-    /// The slot of a cursor, if it is one of this node.
-    pub(crate) fn slot(text: &str) -> Option<u64> {
-        let json = STANDARD.decode(text).ok()?;
-        let cursor: Self = serde_json::from_slice(&json).ok()?;
-        cursor.ordinate.parse().ok()
-    }
+/// A result, and where to go on after it.
+#[derive(Debug, Serialize)]
+pub(crate) struct ResultEdge {
+    pub cursor: String,
+    pub node: ResultAnswer,
 }
 
 /// The body of a dry-run, in the words of AO's compute unit. Nothing in it is verified.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
 pub(crate) struct DryRun {
-    #[serde(default)]
-    pub owner: String,
-    #[serde(default)]
-    pub from: String,
-    #[serde(default)]
-    pub anchor: String,
-    #[serde(default)]
-    pub data: Value,
-    #[serde(default)]
-    pub tags: Tags,
-    #[serde(default)]
-    pub timestamp: u64,
-    #[serde(rename = "Block-Height", default)]
-    pub block_height: u64,
+    owner: String,
+    from: String,
+    anchor: String,
+    data: Value,
+    tags: Tags,
+    timestamp: u64,
+    #[serde(rename = "Block-Height")]
+    block_height: u64,
 }
 
 impl DryRun {
-    /// The message that it stands for. An owner that is no address (AO's clients send "1234") is nobody.
-    pub(crate) fn message(self, process: Id) -> Message {
+    /// The message that it stands for. An owner that is no address (AO's clients send "1234") is nobody, and as in a
+    /// message that is sent, no tag says who speaks.
+    pub(crate) fn message(mut self, process: Id) -> Message {
         let owner: Id = self.owner.parse().unwrap_or_default();
+        for name in ["From", "Owner", "From-Process"] {
+            self.tags.remove(name);
+        }
         Message {
             id: Id::default(),
             from: self.from.parse().unwrap_or(owner),
@@ -133,65 +156,184 @@ impl DryRun {
     }
 }
 
-/// A record of a schedule, in the words of AO's scheduler unit.
-pub(crate) fn scheduled(record: &Record) -> Value {
-    let (message, assignment) = (&record.message, &record.assignment_item);
-    // Only what came from outside has a key and a signature; what this node pushed is vouched for by its assignment.
-    let item = record.item.as_deref().and_then(|item| DataItem::parse(item).ok());
-    let key = item.as_ref().map(|item| URL_SAFE_NO_PAD.encode(item.owner()));
-    let signature = item.as_ref().map(|item| URL_SAFE_NO_PAD.encode(item.signature()));
-    json!({
-        "message": {
-            "id": message.id, "owner": { "address": message.owner, "key": key }, "tags": &message.tags,
-            "data": data(&message.data), "anchor": &message.anchor, "target": message.target, "signature": signature,
-        },
-        "assignment": {
-            "id": assignment.id(), "tags": assignment.tags(), "target": "", "anchor": "",
-            "owner": { "address": assignment.address(), "key": URL_SAFE_NO_PAD.encode(assignment.owner()) },
-            "signature": URL_SAFE_NO_PAD.encode(assignment.signature()),
-        },
-    })
+/// An item, or a message that no wallet signed, in the words of AO's scheduler unit.
+#[derive(Debug, Serialize)]
+struct ItemAnswer {
+    id: Id,
+    owner: OwnerAnswer,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<Text>,
+    tags: Tags,
+    signature: String,
+    anchor: Option<String>,
+    target: Option<Id>,
 }
 
-/// A message of an inbox.
-pub(crate) fn inbox_message(message: &Message) -> Value {
-    json!({
-        "slot": message.slot, "id": message.id, "from": message.from, "pushed_for": message.pushed_for,
-        "timestamp_ms": message.timestamp_ms, "tags": &message.tags, "data": data(&message.data),
-    })
+#[derive(Debug, Serialize)]
+struct OwnerAnswer {
+    address: Id,
+    key: String,
+}
+
+impl ItemAnswer {
+    fn of_item(item: DataItem, with_data: bool) -> Self {
+        Self {
+            id: item.id(),
+            owner: OwnerAnswer { address: item.address(), key: URL_SAFE_NO_PAD.encode(item.owner()) },
+            tags: item.tags().clone(),
+            signature: URL_SAFE_NO_PAD.encode(item.signature()),
+            anchor: item.anchor().map(|anchor| URL_SAFE_NO_PAD.encode(anchor)),
+            target: item.target(),
+            data: with_data.then(|| Text(item.into_data())),
+        }
+    }
+
+    /// A message that a process pushed, or a tick of the clock.
+    fn of_message(message: Message) -> Self {
+        Self {
+            id: message.id,
+            owner: OwnerAnswer { address: message.owner, key: String::new() },
+            data: Some(Text(message.data)),
+            tags: message.tags,
+            signature: String::new(),
+            anchor: Some(message.anchor),
+            target: Some(message.target),
+        }
+    }
+}
+
+/// A message with its assignment.
+#[derive(Debug, Serialize)]
+pub(crate) struct RecordAnswer {
+    message: ItemAnswer,
+    assignment: ItemAnswer,
+}
+
+impl RecordAnswer {
+    /// The answer for a record. A signed item is shown as it was signed; what is in the log was verified, so it parses.
+    pub(crate) fn of(record: Record) -> Self {
+        let signed = record.item.as_deref().and_then(|bytes| DataItem::parse(bytes).ok());
+        let message = match signed {
+            Some(item) => ItemAnswer::of_item(item, true),
+            None => ItemAnswer::of_message(record.message),
+        };
+        Self { message, assignment: ItemAnswer::of_item(record.assignment_item, false) }
+    }
+
+    /// About how many bytes it takes on the wire.
+    pub(crate) fn bytes(&self) -> usize {
+        self.message.data.as_ref().map_or(0, |data| data.0.len()) + 4096
+    }
+}
+
+/// A page of a schedule.
+#[derive(Debug, Serialize)]
+pub(crate) struct ScheduleAnswer {
+    pub page_info: SchedulePageInfo,
+    pub edges: Vec<ScheduleEdge>,
+}
+
+/// Whether there are entries after a page.
+#[derive(Debug, Serialize)]
+pub(crate) struct SchedulePageInfo {
+    pub has_next_page: bool,
+}
+
+/// An entry of a schedule, and where to go on after it.
+#[derive(Debug, Serialize)]
+pub(crate) struct ScheduleEdge {
+    pub node: RecordAnswer,
+    pub cursor: String,
+}
+
+/// A process in the words of AO's scheduler unit.
+#[derive(Debug, Serialize)]
+pub(crate) struct ScheduledProcess {
+    process_id: Id,
+    block: String,
+    timestamp: u64,
+    owner: OwnerAnswer,
+    tags: Tags,
+    data: Option<Text>,
+    anchor: Option<String>,
+    signature: String,
+    target: Option<Id>,
+}
+
+impl ScheduledProcess {
+    /// The answer for the record in slot 0.
+    pub(crate) fn of(record: Record) -> Self {
+        let (process_id, timestamp) = (record.assignment.process, record.assignment.timestamp_ms);
+        let block = block_height(record.assignment.block_height);
+        let ItemAnswer { owner, data, tags, signature, anchor, target, .. } = RecordAnswer::of(record).message;
+        Self { process_id, block, timestamp, owner, tags, data, anchor, signature, target }
+    }
+}
+
+/// A block height as AO's scheduler unit writes it.
+pub(crate) fn block_height(height: u64) -> String {
+    format!("{height:012}")
+}
+
+/// A page of an inbox.
+#[derive(Debug, Serialize)]
+pub(crate) struct InboxAnswer {
+    pub messages: Vec<InboxEntry>,
+    pub next: u64,
+}
+
+/// A message in an inbox.
+#[derive(Debug, Serialize)]
+pub(crate) struct InboxEntry {
+    pub slot: u64,
+    id: Id,
+    from: Id,
+    pushed_for: Id,
+    timestamp_ms: u64,
+    tags: Tags,
+    data: Text,
+}
+
+impl From<Message> for InboxEntry {
+    fn from(message: Message) -> Self {
+        let Message { slot, id, from, pushed_for, timestamp_ms, tags, data, .. } = message;
+        Self { slot, id, from, pushed_for, timestamp_ms, tags, data: Text(data) }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
-    fn a_cursor_is_base64_of_json_and_comes_back() {
-        let result = StoredResult {
-            slot: 7,
-            message: Id::default(),
-            timestamp_ms: 1_000,
-            kind: MessageKind::Item,
-            outcome: Ok(Effects::none()),
-        };
-        let text = Cursor::of(&result, true).encode();
-        let json: Value = serde_json::from_slice(&STANDARD.decode(&text).unwrap()).unwrap();
-        assert_eq!(json, json!({ "timestamp": 1000, "ordinate": "7", "cron": null, "sort": "DESC" }));
-        assert_eq!(Cursor::slot(&text), Some(7));
-        assert_eq!(Cursor::slot("nonsense"), None);
+    fn a_result_has_all_fields_of_a_compute_unit() {
+        let target = Id::new([1; 32]);
+        let effects = Effects::output("done").and(Outgoing::new(target, "Info").data([0xff, 0x00]));
+        let answer = serde_json::to_value(ResultAnswer::new(7, Ok(effects))).unwrap();
+        let message = json!({
+            "Target": target, "Tags": [{ "name": "Action", "value": "Info" }], "Data": { "base64": "/wA=" },
+            "Anchor": "00000000000000000000070000000000",
+        });
+        let expected = json!({
+            "Messages": [message], "Assignments": [], "Spawns": [], "Output": { "data": "done" }, "GasUsed": 0,
+        });
+        assert_eq!(answer, expected);
     }
 
     #[test]
     fn a_fault_is_an_error_and_nothing_else() {
-        let value = result(&Err("no".to_owned()));
-        assert_eq!(value["Error"], "no");
-        assert_eq!(value["Messages"], json!([]));
+        let answer = serde_json::to_value(ResultAnswer::new(7, Err("no".to_owned()))).unwrap();
+        assert_eq!((&answer["Error"], &answer["Messages"]), (&json!("no"), &json!([])));
     }
 
     #[test]
     fn nobody_in_particular_asks_in_a_dry_run() {
-        let body = r#"{"Id":"1234","Target":"x","Owner":"1234","Anchor":"0","Data":"1234","Tags":[{"name":"Action","value":"Info"}]}"#;
+        let body = r#"{"Id":"1234","Target":"x","Owner":"1234","Anchor":"0","Data":"1234",
+            "Tags":[{"name":"Action","value":"Info"},{"name":"from-process","value":"x"}]}"#;
         let message = serde_json::from_str::<DryRun>(body).unwrap().message(Id::new([1; 32]));
         assert_eq!((message.from, message.action(), message.text()), (Id::default(), "Info", Some("1234")));
+        assert_eq!(message.tag("From-Process"), None);
     }
 }

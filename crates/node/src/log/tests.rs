@@ -151,7 +151,7 @@ fn any_byte_of_a_record_that_changes_is_found() {
         "UPDATE records SET kind = 1 WHERE slot = 1",
         "UPDATE records SET chain = zeroblob(32) WHERE slot = 1",
         "UPDATE records SET message = zeroblob(32) WHERE slot = 1",
-        "UPDATE records SET body = x'00' || substr(body, 2) WHERE slot = 1",
+        "UPDATE records SET body = CAST(x'00' || substr(body, 2) AS BLOB) WHERE slot = 1",
         "UPDATE records SET body = substr(body, 1, length(body) - 1) WHERE slot = 1",
     ] {
         let copy = tempfile::tempdir().unwrap();

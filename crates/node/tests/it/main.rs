@@ -8,7 +8,13 @@
     reason = "a test that cannot go on fails, and one that is skipped says so"
 )]
 
+mod http_gateway;
+mod http_inbox;
+mod http_messages;
+mod http_reads;
+mod http_server;
 mod place;
 mod recovery;
+mod running;
 mod transfers;
 mod untrusted;

@@ -1,0 +1,161 @@
+//! Uploads and downloads over HTTP.
+
+use ao::{DataItem, Id, Tags};
+use reqwest::Method;
+use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::running::{Answer, Running};
+
+const TEXT: &str = "0123456789";
+
+fn upload(running: &Running, content_type: &str, data: &[u8]) -> DataItem {
+    let tags = Tags::new().with("Content-Type", content_type).with("Name", "numbers");
+    DataItem::sign(&running.wallet, None, None, tags, data.to_vec()).unwrap()
+}
+
+async fn uploaded(running: &Running, content_type: &str, data: &[u8]) -> Id {
+    let item = upload(running, content_type, data);
+    let answer = running.post("/tx", item.to_bytes()).await;
+    let expected = json!({ "id": item.id(), "owner": item.address(), "size": data.len() });
+    assert_eq!((answer.status, answer.json), (200, expected));
+    item.id()
+}
+
+async fn part(running: &Running, id: Id, range: &str) -> Answer {
+    running.send(running.request(Method::GET, &format!("/{id}")).header("range", range)).await
+}
+
+#[tokio::test]
+async fn data_comes_back_whole_and_in_parts() {
+    let running = Running::start().await;
+    let id = uploaded(&running, "text/plain", TEXT.as_bytes()).await;
+    for path in [format!("/{id}"), format!("/raw/{id}")] {
+        let whole = running.get(&path).await;
+        assert_eq!((whole.status, whole.body.as_slice()), (200, TEXT.as_bytes()));
+        assert_eq!((whole.header("content-type"), whole.header("accept-ranges")), ("text/plain", "bytes"));
+        assert_eq!(whole.header("etag"), format!("\"{id}\""));
+    }
+    for (range, body, content_range) in [
+        ("bytes=0-0", "0", "bytes 0-0/10"),
+        ("bytes=2-4", "234", "bytes 2-4/10"),
+        ("bytes=7-", "789", "bytes 7-9/10"),
+        ("bytes=-2", "89", "bytes 8-9/10"),
+        ("bytes=5-500", "56789", "bytes 5-9/10"),
+    ] {
+        let answer = part(&running, id, range).await;
+        assert_eq!((answer.status, answer.body.as_slice()), (206, body.as_bytes()), "{range}");
+        assert_eq!(
+            (answer.header("content-range"), answer.header("content-length")),
+            (content_range, &*body.len().to_string())
+        );
+    }
+    let beyond = part(&running, id, "bytes=10-").await;
+    assert_eq!((beyond.refusal(), beyond.header("content-range")), ((416, "bad-range"), "bytes */10"));
+    assert_eq!(part(&running, id, "bytes=1-2,4-5").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_head_and_a_cached_copy_need_no_data() {
+    let running = Running::start().await;
+    let id = uploaded(&running, "text/plain", TEXT.as_bytes()).await;
+    let head = running.send(running.request(Method::HEAD, &format!("/{id}"))).await;
+    assert_eq!((head.status, head.header("content-length"), head.body.len()), (200, "10", 0));
+    let request = running.request(Method::GET, &format!("/{id}")).header("if-none-match", format!("\"{id}\""));
+    let cached = running.send(request).await;
+    assert_eq!((cached.status, cached.body.len()), (304, 0));
+}
+
+#[tokio::test]
+async fn the_header_of_an_upload_can_be_read() {
+    let running = Running::start().await;
+    let id = uploaded(&running, "application/x-gguf", TEXT.as_bytes()).await;
+    let header = running.get(&format!("/tx/{id}")).await.json;
+    assert_eq!(header["owner"]["address"], json!(running.wallet.address()));
+    assert_eq!(header["data"], json!({ "size": "10", "type": "application/x-gguf" }));
+    assert_eq!(header["tags"][1], json!({ "name": "Name", "value": "numbers" }));
+    let models = running.get("/models").await.json;
+    assert_eq!(
+        models["models"],
+        json!([{ "id": id, "owner": running.wallet.address(), "name": "numbers", "bytes": 10 }])
+    );
+}
+
+#[tokio::test]
+async fn a_stranger_cannot_put_a_page_on_this_node() {
+    let running = Running::start().await;
+    let id = uploaded(&running, "text/html", b"<script>alert(1)</script>").await;
+    let page = running.get(&format!("/{id}")).await;
+    assert_eq!(page.header("content-security-policy"), "default-src 'none'; sandbox");
+    assert_eq!(page.header("x-content-type-options"), "nosniff");
+    let id = uploaded(&running, "text/html\r\nset-cookie: a=b", b"x").await;
+    let page = running.get(&format!("/{id}")).await;
+    assert_eq!((page.status, page.header("set-cookie")), (200, ""));
+}
+
+#[tokio::test]
+async fn bad_uploads_are_refused_and_leave_nothing() {
+    let running = Running::with(|config| config.limits.upload_bytes_max = 1000).await;
+    let item = upload(&running, "text/plain", TEXT.as_bytes());
+    let bytes = item.to_bytes();
+    let mut forged = bytes.clone();
+    *forged.last_mut().unwrap() ^= 1;
+    for (what, body, status, code) in [
+        ("no item", b"GGUF".to_vec(), 400, "bad-item"),
+        ("cut", bytes[..40].to_vec(), 400, "truncated"),
+        ("forged", forged, 400, "bad-signature"),
+        ("too large", upload(&running, "text/plain", &[0; 2000]).to_bytes(), 413, "upload-too-large"),
+    ] {
+        assert_eq!(running.post("/tx", body).await.refusal(), (status, code), "{what}");
+    }
+    let pieces = futures_util::stream::iter([Ok::<_, std::io::Error>(bytes.clone())]);
+    let endless = running.post("/tx", reqwest::Body::wrap_stream(pieces)).await;
+    assert_eq!(endless.refusal(), (411, "no-length"));
+    assert_eq!(running.get(&format!("/{}", item.id())).await.refusal(), (404, "not-found"));
+}
+
+/// A request that no client library would send; the status line of its answer.
+async fn raw(running: &Running, request: &str) -> String {
+    let address = running.node.url().replace("http://", "");
+    let mut stream = TcpStream::connect(&address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    String::from_utf8_lossy(&answer).lines().next().unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn no_text_from_outside_becomes_a_path() {
+    let running = Running::start().await;
+    for path in [
+        "/../gateway.sqlite",
+        "/..%2f..%2fnode-key.json",
+        "/%2e%2e/%2e%2e/etc/passwd",
+        "/raw/%2e%2e%2fgateway.sqlite",
+        "/raw/..",
+        "/tx/%00",
+        "/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA.",
+        "/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB",
+        "//etc/passwd",
+    ] {
+        let status = raw(&running, &format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")).await;
+        assert!(status.contains(" 400 ") || status.contains(" 404 "), "{path}: {status}");
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_ends_early_leaves_nothing() {
+    let running = Running::start().await;
+    let item = upload(&running, "text/plain", &[7; 5000]);
+    let bytes = item.to_bytes();
+    let address = running.node.url().replace("http://", "");
+    let mut stream = TcpStream::connect(&address).await.unwrap();
+    let header = format!("POST /tx HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", bytes.len());
+    stream.write_all(header.as_bytes()).await.unwrap();
+    stream.write_all(&bytes[..3000]).await.unwrap();
+    drop(stream);
+    assert_eq!(running.get(&format!("/{}", item.id())).await.status, 404);
+    // It can be sent again, whole.
+    assert_eq!(running.post("/tx", bytes).await.status, 200);
+}
