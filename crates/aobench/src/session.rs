@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::arguments::GlobalArguments;
 use crate::config::Config;
+use crate::worker;
 
 /// A node, a wallet, and the names of the node's processes.
 #[derive(Debug, Clone)]
@@ -37,6 +38,13 @@ impl Session {
     pub(crate) async fn open(url: &str, wallet: Option<Wallet>) -> anyhow::Result<Self> {
         let client = Client::new(url, wallet)?;
         let names = client.genesis().await?;
+        Ok(Self { client, names })
+    }
+
+    /// As [`Session::open`] without a wallet, for a daemon: a node that is away is waited for.
+    pub(crate) async fn await_node(url: &str) -> anyhow::Result<Self> {
+        let client = Client::new(url, None)?;
+        let names = worker::patiently("looking for the node", || client.genesis()).await?;
         Ok(Self { client, names })
     }
 

@@ -37,7 +37,7 @@ pub(crate) async fn run(global: &GlobalArguments, arguments: WorkArguments, outp
     // A worker has a key of its own unless one is named: it must not hold a wallet with money in it.
     let path = global.wallet.clone().unwrap_or_else(|| data.join("wallet.json"));
     let wallet = if path.exists() { read_wallet(&path)? } else { create(&path, WalletKind::Ed25519)? };
-    let session = Session::open(&config.client.url, None).await?;
+    let session = Session::await_node(&config.client.url).await?;
     let herder = session.process(&arguments.herder)?;
     output.result(&json!({ "worker": wallet.address(), "herder": herder }), |_| {
         format!("worker {} for the herder {herder}", wallet.address())

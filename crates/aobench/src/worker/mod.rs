@@ -117,7 +117,7 @@ fn lock(folder: &Path) -> anyhow::Result<File> {
 }
 
 /// Repeats a request while the node is away or busy.
-async fn patiently<T, F>(what: &str, mut request: impl FnMut() -> F) -> Result<T, ClientError>
+pub(crate) async fn patiently<T, F>(what: &str, mut request: impl FnMut() -> F) -> Result<T, ClientError>
 where
     F: Future<Output = Result<T, ClientError>>,
 {

@@ -112,7 +112,8 @@ async fn life_of_a_worker() {
     std::fs::write(data.path().join("wallet.json"), wallet.to_jwk().as_bytes()).unwrap();
 
     // It is there before its owner has let it in.
-    let worker = RunningWorker::start(&node.url, data.path());
+    let url = node.url.clone();
+    let worker = RunningWorker::start(&url, data.path());
     let early = requester.ask(Some(first_model.clone()), "one plus one is".to_owned()).await;
     tokio::time::sleep(Duration::from_millis(500)).await;
     let allow = Tags::new().with("Action", "Allow-Worker").with("Worker", wallet.address().to_string());
@@ -132,7 +133,7 @@ async fn life_of_a_worker() {
     let interrupted = requester.ask(Some(first_model.clone()), long_batch()).await;
     tokio::time::sleep(Duration::from_millis(100)).await;
     drop(worker);
-    let worker = RunningWorker::start(&node.url, data.path());
+    let worker = RunningWorker::start(&url, data.path());
     requester.answer(&interrupted).await;
 
     // The node is killed and comes back; the same worker goes on.
@@ -143,6 +144,15 @@ async fn life_of_a_worker() {
     requester.answer(&after).await;
     let chosen = requester.ask(None, "what was chosen before is remembered:".to_owned()).await;
     requester.answer(&chosen).await;
+
+    // A worker that starts while the node is away waits for it.
+    drop(worker);
+    node.kill();
+    let worker = RunningWorker::start(&url, data.path());
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let node = RunningNode::start(node_data.path(), port, 0);
+    let late = requester.ask(None, "one plus one is".to_owned()).await;
+    requester.answer(&late).await;
     drop((worker, node));
 }
 
