@@ -12,7 +12,6 @@ use crate::clock::Clock;
 use crate::config::ClockConfig;
 use crate::core::ResultRange;
 use crate::error::{LogError, NodeError};
-use crate::keys;
 use crate::limits::PAGE_MAX;
 use crate::log::{Log, LogSettings, SqliteLog, Stream, StreamKind, verify_all};
 use crate::runtime::{self, ResultReader};
@@ -45,17 +44,15 @@ pub struct AuditReport {
 pub fn audit(data: &Path) -> Result<AuditReport, NodeError> {
     let settings = LogSettings {
         path: data.join("log.sqlite"),
-        scheduler: keys::node_wallet_of(data)?,
         clock: Arc::new(Clock::new(ClockConfig::Real, 0)),
         committed: Box::new(|_, _| ()),
     };
     let log = SqliteLog::open(settings)?;
     let mut report = AuditReport::default();
-    let scheduler = keys::node_wallet_of(data)?;
     for kind in [StreamKind::Process, StreamKind::Inbox, StreamKind::Clock] {
         for (id, head) in log.streams(kind)? {
             let stream = Stream { kind, id };
-            match verify_all(&log, &stream, 0, &scheduler) {
+            match verify_all(&log, &stream, 0) {
                 Ok(records) if records == head + 1 => report.records += records,
                 Ok(records) => {
                     report.find("I6", id, format!("the stream ends at slot {head} and has {records} records"));

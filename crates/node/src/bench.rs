@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use ao::{Id, MessageKind, Wallet, WalletKind, sha256};
+use ao::{Id, MessageKind, sha256};
 use rusqlite::Connection;
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
@@ -119,10 +119,8 @@ fn append(stream: Stream, number: u64, kind: MessageKind) -> Vec<Append> {
 }
 
 fn measure_log(path: &Path, senders: usize, duration: Duration) -> Result<f64, NodeError> {
-    let scheduler = Wallet::generate(WalletKind::Ed25519)
-        .map_err(|error| NodeError::Key { path: path.to_owned(), reason: error.to_string() })?;
     let clock = Arc::new(Clock::new(ClockConfig::Real, 0));
-    let log = SqliteLog::open(LogSettings { path: path.to_owned(), scheduler, clock, committed: Box::new(|_, _| ()) })?;
+    let log = SqliteLog::open(LogSettings { path: path.to_owned(), clock, committed: Box::new(|_, _| ()) })?;
     let stream = |number: u64| Stream::process(Id::new([(number % STREAMS) as u8; 32]));
     let place = |appends: Vec<Append>| {
         let placed = log.append(appends).ok().and_then(|pending| pending.blocking_recv().ok());

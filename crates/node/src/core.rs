@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::cron::Cron;
 use crate::error::{LogError, ReadError, SubmitError};
 use crate::gateway::Gateway;
-use crate::log::{self, Append, Body, Log, Logged, Receipt, Stream};
+use crate::log::{AoChain, Append, Body, Log, Logged, Receipt, Stream};
 use crate::metrics::Metrics;
 use crate::runtime::{Entry, Information, Runtime, find_module};
 use crate::{authority, inbox, limits};
@@ -111,6 +111,8 @@ pub(crate) struct ProcessSummary {
 pub(crate) struct Parts {
     /// The truth.
     pub log: Arc<dyn Log>,
+    /// AO's hash chain over it.
+    pub ao_chain: Arc<AoChain>,
     /// The processes.
     pub runtime: Arc<Runtime>,
     /// Uploaded data.
@@ -303,23 +305,8 @@ impl Core {
     pub(crate) fn records(&self, process: &Id, from_slot: u64, limit: usize) -> Result<Vec<Record>, ReadError> {
         self.entry(process)?;
         let records = self.parts.log.read(&Stream::process(*process), from_slot, limit.clamp(1, limits::PAGE_MAX))?;
-        records.iter().map(|logged| self.record(logged)).collect()
-    }
-
-    fn record(&self, logged: &Logged) -> Result<Record, ReadError> {
-        let damaged = |reason: String| LogError::Damaged { position: logged.position, reason };
-        let body = Body::decode(&logged.body).map_err(damaged)?;
-        let item = match &body {
-            Body::Item { item, .. } => Some(item.clone()),
-            Body::Pushed(_) | Body::Tick(_) => None,
-        };
-        Ok(Record {
-            assignment: log::assignment(logged),
-            assignment_item: log::assignment_item(logged, &self.parts.key)
-                .map_err(|error| damaged(error.to_string()))?,
-            message: body.into_message(logged).map_err(damaged)?,
-            item,
-        })
+        let assignments = self.parts.ao_chain.assignments(&records)?;
+        records.iter().zip(assignments).map(|(logged, assigned)| record(logged, assigned)).collect()
     }
 
     /// The slot of a message in the log of a process.
@@ -452,4 +439,14 @@ fn refuse_backlog(entry: &Entry) -> Result<(), SubmitError> {
         return Err(SubmitError::Busy(format!("the process has {behind} messages to handle")));
     }
     Ok(())
+}
+
+fn record(logged: &Logged, (assignment, assignment_item): (Assignment, DataItem)) -> Result<Record, ReadError> {
+    let damaged = |reason: String| LogError::Damaged { position: logged.position, reason };
+    let body = Body::decode(&logged.body).map_err(damaged)?;
+    let item = match &body {
+        Body::Item { item, .. } => Some(item.clone()),
+        Body::Pushed(_) | Body::Tick(_) => None,
+    };
+    Ok(Record { assignment, assignment_item, message: body.into_message(logged).map_err(damaged)?, item })
 }

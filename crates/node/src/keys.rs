@@ -42,6 +42,11 @@ impl DataDirectory {
         self.path.join("log.sqlite")
     }
 
+    /// The links of AO's hash chain.
+    pub(crate) fn ao_chain(&self) -> PathBuf {
+        self.path.join("ao-chain.sqlite")
+    }
+
     /// The files of the processes.
     pub(crate) fn processes(&self) -> PathBuf {
         self.path.join("processes")
@@ -68,11 +73,6 @@ impl DataDirectory {
     pub(crate) fn operator_wallet(&self) -> Result<Wallet, NodeError> {
         wallet(&self.path.join(OPERATOR_KEY))
     }
-}
-
-/// The key of the node in a data directory, for those who only read it.
-pub(crate) fn node_wallet_of(data: &Path) -> Result<Wallet, NodeError> {
-    read(&data.join(NODE_KEY))
 }
 
 fn wallet(path: &Path) -> Result<Wallet, NodeError> {

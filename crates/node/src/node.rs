@@ -17,7 +17,7 @@ use crate::cron::{self, Cron};
 use crate::error::{LogError, NodeError};
 use crate::gateway::{Gateway, GatewayLimits};
 use crate::keys::DataDirectory;
-use crate::log::{Append, Body, Committed, Log, LogSettings, Pushed, SqliteLog, Stream, StreamKind, verify_all};
+use crate::log::{AoChain, Append, Body, Committed, Follower, Log, LogSettings, Pushed, SqliteLog, Stream, StreamKind, verify_all};
 use crate::metrics::Metrics;
 use crate::outbox::Outbox;
 use crate::runtime::{self, Runtime};
@@ -45,6 +45,7 @@ pub struct NodeHandle {
 struct Running {
     core: Arc<Core>,
     log: Arc<SqliteLog>,
+    _follower: Follower,
     runtime: Arc<Runtime>,
     actors: Arc<Actors>,
     cron: Arc<Cron>,
@@ -90,6 +91,7 @@ impl Node {
         let parts = Running {
             core: opened.core,
             log: opened.log,
+            _follower: opened.follower,
             runtime: opened.runtime,
             actors: opened.actors,
             cron: opened.cron,
@@ -106,6 +108,7 @@ impl Node {
 struct Opened {
     core: Arc<Core>,
     log: Arc<SqliteLog>,
+    follower: Follower,
     runtime: Arc<Runtime>,
     actors: Arc<Actors>,
     cron: Arc<Cron>,
@@ -123,11 +126,12 @@ impl Opened {
         let listeners = Arc::new(Listeners::default());
         let _ = listeners.node.set(key.address());
         let (committed, commits) = committed(&listeners, &metrics);
-        let scheduler = directory.node_wallet()?;
-        let settings = LogSettings { path: directory.log(), scheduler, clock: Arc::clone(&clock), committed };
+        let settings = LogSettings { path: directory.log(), clock: Arc::clone(&clock), committed };
         let log = Arc::new(SqliteLog::open(settings)?);
         let shared: Arc<dyn Log> = Arc::clone(&log) as Arc<dyn Log>;
-        verify_tails(&*shared, &directory)?;
+        verify_tails(&*shared)?;
+        let ao_chain = Arc::new(AoChain::open(&directory.ao_chain(), Arc::clone(&shared), directory.node_wallet()?)?);
+        let follower = Follower::start(Arc::clone(&ao_chain), commits.clone())?;
         clock.warp(warped_ms(&*shared, key.address())?);
 
         let owner = operator.unwrap_or_else(|| key.address());
@@ -163,6 +167,7 @@ impl Opened {
         watch_progress(&runtime, &cron);
         let core = Arc::new(Core::new(core::Parts {
             log: shared,
+            ao_chain,
             runtime: Arc::clone(&runtime),
             gateway,
             clock: Arc::clone(&clock),
@@ -175,7 +180,7 @@ impl Opened {
             commits,
             verifications_max: config.limits.verifications_max,
         }));
-        Ok(Self { core, log, runtime, actors, cron, clock, directory })
+        Ok(Self { core, log, follower, runtime, actors, cron, clock, directory })
     }
 }
 
@@ -224,10 +229,9 @@ fn committed(listeners: &Arc<Listeners>, metrics: &Arc<Metrics>) -> (Committed, 
 }
 
 /// Verifies the end of the log of each process: damage is found before anything is built on it.
-fn verify_tails(log: &dyn Log, directory: &DataDirectory) -> Result<(), NodeError> {
-    let scheduler = directory.node_wallet()?;
+fn verify_tails(log: &dyn Log) -> Result<(), NodeError> {
     for (process, head) in log.streams(StreamKind::Process)? {
-        verify_all(log, &Stream::process(process), (head + 1).saturating_sub(limits::STARTUP_TAIL), &scheduler)?;
+        verify_all(log, &Stream::process(process), (head + 1).saturating_sub(limits::STARTUP_TAIL))?;
     }
     Ok(())
 }

@@ -1,9 +1,9 @@
 //! The log: the only thing that a node must not lose. Everything else can be rebuilt from it.
 
+mod ao_chain;
 mod body;
 mod reader;
 mod schema;
-mod sequencer;
 mod sqlite;
 mod verify;
 mod writer;
@@ -11,14 +11,15 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-use ao::{HashChain, Id, MessageKind};
+use ao::{Id, MessageKind};
 use tokio::sync::oneshot;
 
 use crate::error::LogError;
 
+pub(crate) use ao_chain::{AoChain, Follower};
 pub(crate) use body::{Body, Pushed, Tick};
 pub(crate) use sqlite::{Committed, LogSettings, SqliteLog};
-pub(crate) use verify::{assignment, assignment_item, verify_all};
+pub(crate) use verify::verify_all;
 
 /// What a stream of the log is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -76,8 +77,8 @@ pub(crate) struct Logged {
     pub timestamp_ms: u64,
     /// Block height.
     pub block_height: u64,
-    /// The hash chain up to, and not with, this record.
-    pub chain: HashChain,
+    /// The log's own hash chain up to, and not with, this record.
+    pub link: Id,
     /// The id of the message.
     pub identity: Id,
     /// How it came.

@@ -14,11 +14,11 @@ use crate::limits;
 const READERS_KEPT: usize = 8;
 
 /// The last record of a stream, as [`schema::logged`] reads it.
-const LAST: &str = "SELECT position, slot, timestamp, height, kind, crc32c, chain, message, body FROM records \
+const LAST: &str = "SELECT position, slot, timestamp, height, kind, crc32c, link, message, body FROM records \
     WHERE stream = ?1 ORDER BY slot DESC LIMIT 1";
 
 /// Records of a stream in order, as [`schema::logged`] reads them.
-const FROM: &str = "SELECT position, slot, timestamp, height, kind, crc32c, chain, message, body FROM records \
+const FROM: &str = "SELECT position, slot, timestamp, height, kind, crc32c, link, message, body FROM records \
     WHERE stream = ?1 AND slot >= ?2 ORDER BY slot LIMIT ?3";
 
 /// A small store of reading connections.

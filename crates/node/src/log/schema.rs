@@ -3,14 +3,14 @@
 use std::path::Path;
 use std::time::Duration;
 
-use ao::{HashChain, Id, MessageKind};
+use ao::{Id, MessageKind};
 use rusqlite::{Connection, OpenFlags, Row};
 
 use super::{Logged, Stream, StreamKind};
 use crate::error::LogError;
 
 /// The version of the tables; another one is refused.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 
 /// Pages of the write-ahead log after which they are moved into the file: rarely enough that it costs little.
 const CHECKPOINT_PAGES: i64 = 4000;
@@ -24,7 +24,7 @@ const TABLES: &str = "
         number INTEGER PRIMARY KEY, kind INTEGER NOT NULL, id BLOB NOT NULL, UNIQUE (kind, id));
     CREATE TABLE IF NOT EXISTS records (
         position INTEGER PRIMARY KEY, stream INTEGER NOT NULL, slot INTEGER NOT NULL, timestamp INTEGER NOT NULL,
-        height INTEGER NOT NULL, kind INTEGER NOT NULL, crc32c INTEGER NOT NULL, chain BLOB NOT NULL,
+        height INTEGER NOT NULL, kind INTEGER NOT NULL, crc32c INTEGER NOT NULL, link BLOB NOT NULL,
         message BLOB NOT NULL, body BLOB NOT NULL);
     CREATE UNIQUE INDEX IF NOT EXISTS records_by_slot ON records (stream, slot);
     CREATE TABLE IF NOT EXISTS identities (
@@ -69,7 +69,7 @@ pub(super) fn checksum(logged: &Logged) -> u32 {
     head[34..42].copy_from_slice(&logged.slot.to_le_bytes());
     head[42..50].copy_from_slice(&logged.timestamp_ms.to_le_bytes());
     head[50..58].copy_from_slice(&logged.block_height.to_le_bytes());
-    head[58..90].copy_from_slice(logged.chain.0.as_bytes());
+    head[58..90].copy_from_slice(logged.link.as_bytes());
     head[90..122].copy_from_slice(logged.identity.as_bytes());
     head[122..130].copy_from_slice(&(logged.body.len() as u64).to_le_bytes());
     crc32c::crc32c_append(crc32c::crc32c(&head), &logged.body)
@@ -87,7 +87,7 @@ pub(super) fn logged(stream: &Stream, row: &Row<'_>) -> Result<Logged, LogError>
         slot: row.get(1)?,
         timestamp_ms: row.get(2)?,
         block_height: row.get(3)?,
-        chain: HashChain(id(6)?),
+        link: id(6)?,
         identity: id(7)?,
         kind,
         body: row.get(8)?,

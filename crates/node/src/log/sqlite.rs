@@ -5,14 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 
-use ao::{Id, Wallet};
+use ao::Id;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 use super::reader::{self, Readers};
-use super::sequencer::Sequencer;
-use super::writer::{self, Shared};
-use super::{Append, Log, Logged, Pending, Placed, Stream, StreamKind, schema};
+use super::writer::{Shared, Submission, Writer};
+use super::{Append, Log, Logged, Pending, Stream, StreamKind, schema};
 use crate::clock::Clock;
 use crate::error::{LogError, NodeError};
 use crate::limits;
@@ -23,47 +22,31 @@ pub(crate) use super::writer::Committed;
 pub(crate) struct LogSettings {
     /// Its file.
     pub path: PathBuf,
-    /// The key that signs assignments; Ed25519, whose signatures are deterministic.
-    pub scheduler: Wallet,
     /// Where records take their time from.
     pub clock: Arc<Clock>,
     /// Told of each commit.
     pub committed: Committed,
 }
 
-/// Appends on their way to the writer.
-pub(super) struct Submission {
-    pub appends: Vec<Append>,
-    pub reply: oneshot::Sender<Result<Placed, LogError>>,
-}
-
-/// The log in one SQLite file. Dropping it writes what is waiting and ends its threads.
+/// The log in one SQLite file. Dropping it writes what is waiting and ends its thread.
 pub(crate) struct SqliteLog {
     submissions: Option<mpsc::Sender<Submission>>,
     shared: Arc<Shared>,
     readers: Readers,
-    threads: Vec<JoinHandle<()>>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl SqliteLog {
     /// Opens the log and starts its writer.
     pub(crate) fn open(settings: LogSettings) -> Result<Self, NodeError> {
-        let LogSettings { path, scheduler, clock, committed } = settings;
-        let mut connection = schema::open_writer(&path)?;
+        let LogSettings { path, clock, committed } = settings;
         let shared = Arc::new(Shared::default());
-        let sequencer = Sequencer::new(schema::open_reader(&path)?, Arc::clone(&shared), scheduler, clock)?;
+        let writer = Writer::new(schema::open_writer(&path)?, Arc::clone(&shared), clock, committed)?;
         let (sender, receiver) = mpsc::channel(limits::LOG_QUEUE_MAX);
-        let first = std::thread::Builder::new()
-            .name("log-sequencer".to_owned())
-            .spawn(move || sequencer.run(receiver))
-            .map_err(NodeError::Thread)?;
-        let state = Arc::clone(&shared);
-        let second = std::thread::Builder::new()
-            .name("log-writer".to_owned())
-            .spawn(move || writer::run(&mut connection, &state, &committed))
-            .map_err(NodeError::Thread)?;
+        let thread = std::thread::Builder::new().name("log-writer".to_owned()).spawn(move || writer.run(receiver));
+        let thread = Some(thread.map_err(NodeError::Thread)?);
         let readers = Readers::new(&path);
-        Ok(Self { submissions: Some(sender), shared, readers, threads: vec![first, second] })
+        Ok(Self { submissions: Some(sender), shared, readers, thread })
     }
 
     fn sender(&self) -> Result<&mpsc::Sender<Submission>, LogError> {
@@ -76,7 +59,7 @@ impl SqliteLog {
     /// Makes the next commit fail as a full disk would.
     #[cfg(test)]
     pub(crate) fn fail_next_commit(&self) {
-        self.shared.fail_next_commit();
+        self.shared.fail_next_commit.store(true, Ordering::Release);
     }
 }
 
@@ -139,10 +122,8 @@ impl Log for SqliteLog {
 impl Drop for SqliteLog {
     fn drop(&mut self) {
         self.submissions = None;
-        for thread in self.threads.drain(..) {
-            if thread.join().is_err() {
-                tracing::error!("a thread of the log panicked");
-            }
+        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the writer of the log panicked");
         }
     }
 }

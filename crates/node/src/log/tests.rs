@@ -2,25 +2,23 @@
 
 use std::sync::Arc;
 
-use ao::{Id, MessageKind, Tags, Wallet, WalletKind, sha256};
+use ao::{Assignment, HashChain, Id, MessageKind, Tags, Wallet, WalletKind, sha256};
 use tempfile::TempDir;
 
-use super::{Append, Body, Log, LogSettings, Pushed, SqliteLog, Stream, verify_all};
+use super::{AoChain, Append, Body, Log, Logged, LogSettings, Pushed, SqliteLog, Stream, verify_all};
 use crate::clock::Clock;
 use crate::config::ClockConfig;
 use crate::error::LogError;
 
 struct Place {
     log: SqliteLog,
-    scheduler: Wallet,
     folder: TempDir,
 }
 
 impl Place {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let scheduler = Wallet::generate(WalletKind::Ed25519).unwrap();
-        Self { log: open(&folder, &scheduler), scheduler, folder }
+        Self { log: open(&folder), folder }
     }
 
     fn place(&self, appends: Vec<Append>) -> Result<Vec<Result<super::Receipt, LogError>>, LogError> {
@@ -33,10 +31,9 @@ impl Place {
     }
 }
 
-fn open(folder: &TempDir, scheduler: &Wallet) -> SqliteLog {
+fn open(folder: &TempDir) -> SqliteLog {
     let settings = LogSettings {
         path: folder.path().join("log.sqlite"),
-        scheduler: scheduler.clone(),
         clock: Arc::new(Clock::new(ClockConfig::Paused(1_000), 0)),
         committed: Box::new(|_, _| ()),
     };
@@ -71,12 +68,12 @@ fn an_identity_has_one_slot_in_a_stream_for_ever() {
     let slots: Vec<(u64, bool)> = both.into_iter().map(|receipt| receipt.map(|r| (r.slot, r.fresh)).unwrap()).collect();
     assert_eq!(slots, [(2, true), (2, false)]);
     assert_eq!(place.slot(append(Stream::inbox(Id::new([7; 32])), 2, MessageKind::Pushed)), (0, true));
-    let Place { log, scheduler, folder } = place;
+    let Place { log, folder } = place;
     drop(log);
-    let again = Place { log: open(&folder, &scheduler), scheduler, folder };
+    let again = Place { log: open(&folder), folder };
     assert_eq!(again.slot(append(PROCESS, 1, MessageKind::Pushed)), (1, false));
     assert_eq!(again.slot(append(PROCESS, 3, MessageKind::Pushed)), (3, true));
-    assert_eq!(verify_all(&again.log, &PROCESS, 0, &again.scheduler).unwrap(), 4);
+    assert_eq!(verify_all(&again.log, &PROCESS, 0).unwrap(), 4);
 }
 
 #[test]
@@ -110,9 +107,9 @@ fn nothing_is_acknowledged_after_a_commit_failed() {
     assert!(matches!(after, Err(LogError::Stopped(_))), "{after:?}");
     assert!(place.log.stopped().is_some());
     assert_eq!(place.log.head(&PROCESS).unwrap(), Some(0), "readers go on");
-    let Place { log, scheduler, folder } = place;
+    let Place { log, folder } = place;
     drop(log);
-    let again = Place { log: open(&folder, &scheduler), scheduler, folder };
+    let again = Place { log: open(&folder), folder };
     assert_eq!(again.slot(append(PROCESS, 1, MessageKind::Pushed)), (1, true));
 }
 
@@ -134,7 +131,7 @@ fn many_senders_at_once_get_slots_without_gaps() {
     });
     slots.sort_unstable();
     assert_eq!(slots, (1..=400).collect::<Vec<u64>>());
-    assert_eq!(verify_all(&place.log, &PROCESS, 0, &place.scheduler).unwrap(), 401);
+    assert_eq!(verify_all(&place.log, &PROCESS, 0).unwrap(), 401);
 }
 
 #[test]
@@ -149,7 +146,7 @@ fn any_byte_of_a_record_that_changes_is_found() {
         "UPDATE records SET timestamp = timestamp + 1 WHERE slot = 1",
         "UPDATE records SET height = height + 1 WHERE slot = 1",
         "UPDATE records SET kind = 1 WHERE slot = 1",
-        "UPDATE records SET chain = zeroblob(32) WHERE slot = 1",
+        "UPDATE records SET link = zeroblob(32) WHERE slot = 1",
         "UPDATE records SET message = zeroblob(32) WHERE slot = 1",
         "UPDATE records SET body = CAST(x'00' || substr(body, 2) AS BLOB) WHERE slot = 1",
         "UPDATE records SET body = substr(body, 1, length(body) - 1) WHERE slot = 1",
@@ -162,8 +159,59 @@ fn any_byte_of_a_record_that_changes_is_found() {
         let connection = rusqlite::Connection::open(copy.path().join("log.sqlite")).unwrap();
         connection.execute(change, ()).unwrap();
         drop(connection);
-        let log = open(&copy, &place.scheduler);
-        let outcome = verify_all(&log, &PROCESS, 0, &place.scheduler);
+        let log = open(&copy);
+        let outcome = verify_all(&log, &PROCESS, 0);
         assert!(matches!(outcome, Err(LogError::Damaged { .. })), "{change}: {outcome:?}");
     }
+}
+
+/// What AO's rule says of a log, made in the plainest way: from the seed, one signed assignment after the other.
+fn chain_by_hand(records: &[Logged], scheduler: &Wallet) -> Vec<Id> {
+    let mut chain = HashChain::seed(&PROCESS.id);
+    let by_hand = |record: &Logged| {
+        let assignment = Assignment {
+            process: PROCESS.id,
+            slot: record.slot,
+            message: record.identity,
+            timestamp_ms: record.timestamp_ms,
+            block_height: record.block_height,
+            hash_chain: chain,
+        };
+        let id = assignment.to_item(scheduler).unwrap().id();
+        chain = chain.next(&id);
+        id
+    };
+    records.iter().map(by_hand).collect()
+}
+
+#[test]
+fn the_chain_of_ao_is_the_same_from_any_slot_and_after_its_file_is_gone_or_stale() {
+    let place = Place::new();
+    for number in 0..200 {
+        place.slot(append(PROCESS, number, if number == 0 { MessageKind::Spawn } else { MessageKind::Pushed }));
+    }
+    let log: Arc<dyn Log> = Arc::new(place.log);
+    let scheduler = Wallet::generate(WalletKind::Ed25519).unwrap();
+    let records = log.read(&PROCESS, 0, 200).unwrap();
+    let expected = chain_by_hand(&records, &scheduler);
+    let path = place.folder.path().join("ao-chain.sqlite");
+    let open = || AoChain::open(&path, Arc::clone(&log), scheduler.clone()).unwrap();
+    let ids = |chain: &AoChain, from: usize, to: usize| -> Vec<Id> {
+        chain.assignments(&records[from..to]).unwrap().iter().map(|(_, item)| item.id()).collect()
+    };
+    let chain = open();
+    for (from, to) in [(150, 200), (0, 1), (63, 66), (199, 200), (64, 64), (128, 129), (0, 200)] {
+        assert_eq!(ids(&chain, from, to), expected[from..to], "slots {from} to {to}");
+    }
+    drop(chain);
+    // What was kept is used after a restart, and not if it is of another log.
+    let kept = rusqlite::Connection::open(&path).unwrap();
+    assert_eq!(kept.query_row("SELECT count(*) FROM links", (), |row| row.get::<_, i64>(0)).unwrap(), 3);
+    kept.execute("UPDATE links SET chain = zeroblob(32) WHERE slot = 64", ()).unwrap();
+    assert_ne!(ids(&open(), 64, 66), expected[64..66], "a kept link is taken as it is");
+    kept.execute("UPDATE links SET record = zeroblob(32)", ()).unwrap();
+    assert_eq!(ids(&open(), 190, 200), expected[190..200]);
+    drop(kept);
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(ids(&open(), 70, 140), expected[70..140]);
 }

@@ -1,181 +1,190 @@
-//! The second stage of the log's writer: takes everything that is prepared, writes it in one transaction, and answers all
-//! its senders once it is on the disk. While it waits for the disk the next batch gathers (group commit).
+//! The one thread that writes the log: it takes everything that is waiting, gives each append its slot, time and link, or
+//! the slot that its identity has already, writes all of it in one transaction, and answers all senders once it is on the
+//! disk. While it waits for the disk the next batch gathers (group commit).
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use ao::Id;
-use rusqlite::Connection;
-use tokio::sync::oneshot;
+use ao::{Id, MessageKind};
+use rusqlite::{CachedStatement, Connection};
+use tokio::sync::mpsc::error::TryRecvError;
+use tokio::sync::{mpsc, oneshot};
 
-use super::{Logged, Placed, Stream, schema};
+use super::{Append, Logged, Placed, Receipt, Stream, StreamKind, reader, schema, verify};
+use crate::clock::Clock;
 use crate::error::LogError;
 use crate::limits;
 
-/// A record that has its place and waits to be written.
-pub(super) struct Prepared {
-    pub logged: Logged,
-    /// The number of its stream in the database.
-    pub number: i64,
-    /// Whether it begins its stream.
-    pub begins: bool,
-    pub crc32c: u32,
-}
+/// Streams whose ends are remembered.
+const TAILS_KEPT: usize = 100_000;
 
-/// An answer that waits for the disk.
-pub(super) struct Answer {
-    pub placed: Placed,
-    /// How many appends it answers.
-    pub count: usize,
+/// Appends on their way to the writer.
+pub(super) struct Submission {
+    pub appends: Vec<Append>,
     pub reply: oneshot::Sender<Result<Placed, LogError>>,
 }
 
-/// What has gathered since the last commit.
-#[derive(Default)]
-struct Batch {
-    records: Vec<Prepared>,
-    bytes: usize,
-    answers: Vec<Answer>,
-}
+/// Told of the new last slots of streams after each commit, before the senders are answered.
+pub(crate) type Committed = Box<dyn Fn(&BTreeMap<Stream, u64>, usize) + Send>;
 
-#[derive(Default)]
-struct State {
-    batch: Batch,
-    /// Identities that have a slot and are not yet in the database.
-    in_flight: HashMap<(Stream, Id), u64>,
-    /// Submissions that had come when the last one was prepared.
-    waiting: usize,
-    writing: bool,
-    closed: bool,
-    stopped: Option<String>,
-    #[cfg(test)]
-    fail_next_commit: bool,
-}
-
-/// What the two stages share.
+/// What the writer and its senders share.
 #[derive(Default)]
 pub(super) struct Shared {
-    state: Mutex<State>,
-    /// Something was prepared, or the end has come.
-    prepared: Condvar,
-    /// A batch was taken or written.
-    room: Condvar,
     /// Appends that were submitted and not yet answered.
     pub pending: AtomicUsize,
+    stopped: Mutex<Option<String>>,
+    #[cfg(test)]
+    pub fail_next_commit: std::sync::atomic::AtomicBool,
 }
 
 impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
-        // A thread that panicked while it held the lock leaves whole values behind: each change is one assignment.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The slot of an identity that is on its way to the disk.
-    pub(super) fn in_flight(&self, stream: &Stream, identity: &Id) -> Option<u64> {
-        self.state().in_flight.get(&(*stream, *identity)).copied()
-    }
-
-    pub(super) fn set_in_flight(&self, stream: &Stream, identity: &Id, slot: u64) {
-        self.state().in_flight.insert((*stream, *identity), slot);
-    }
-
-    /// Adds to the batch that gathers, waiting for room if it is full.
-    pub(super) fn push(&self, records: Vec<Prepared>, answer: Answer, waiting: usize) {
-        let mut state = self.state();
-        while state.stopped.is_none()
-            && (state.batch.records.len() >= limits::LOG_BATCH_MAX || state.batch.bytes >= limits::LOG_BATCH_BYTES_MAX)
-        {
-            state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-        if state.stopped.is_some() {
-            drop(state);
-            return self.refuse(answer);
-        }
-        state.batch.bytes += records.iter().map(|record| record.logged.body.len()).sum::<usize>();
-        state.batch.records.extend(records);
-        state.batch.answers.push(answer);
-        state.waiting = waiting;
-        drop(state);
-        self.prepared.notify_one();
-    }
-
-    /// Waits until everything that was prepared is on the disk.
-    pub(super) fn wait_until_written(&self) {
-        let mut state = self.state();
-        while state.stopped.is_none() && (state.writing || !state.batch.answers.is_empty()) {
-            state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-
-    /// The log accepts nothing more.
-    pub(super) fn stop(&self, error: &LogError) {
-        let answers = {
-            let mut state = self.state();
-            tracing::error!(%error, "the log stopped");
-            state.stopped.get_or_insert_with(|| error.to_string());
-            std::mem::take(&mut state.batch).answers
-        };
-        answers.into_iter().for_each(|answer| self.refuse(answer));
-        self.room.notify_all();
-        self.prepared.notify_all();
-    }
-
     /// Why the log accepts nothing more.
     pub(super) fn stopped(&self) -> Option<String> {
-        self.state().stopped.clone()
+        self.stopped.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Answers that the log has stopped.
-    pub(super) fn refuse(&self, answer: Answer) {
-        let reason = self.stopped().unwrap_or_default();
-        let _ = answer.reply.send(Err(LogError::Stopped(reason)));
-        self.pending.fetch_sub(answer.count, Ordering::AcqRel);
+    fn stop(&self, error: &LogError) {
+        tracing::error!(%error, "the log stopped");
+        self.stopped.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| error.to_string());
+    }
+}
+
+/// The end of a stream: what the next record in it carries.
+struct Tail {
+    number: i64,
+    slot: u64,
+    last_ms: u64,
+    link: Id,
+}
+
+/// The writer of the log.
+pub(super) struct Writer {
+    connection: Connection,
+    shared: Arc<Shared>,
+    committed: Committed,
+    places: Places,
+}
+
+/// Where the next records go.
+struct Places {
+    clock: Arc<Clock>,
+    tails: HashMap<Stream, Tail>,
+    next_stream: i64,
+    next_position: i64,
+}
+
+/// The records of one transaction.
+#[derive(Default)]
+struct Written {
+    heads: BTreeMap<Stream, u64>,
+    records: usize,
+    bytes: usize,
+}
+
+/// A submission that is written, and its answer.
+struct Answer {
+    placed: Placed,
+    count: usize,
+    reply: oneshot::Sender<Result<Placed, LogError>>,
+}
+
+impl Writer {
+    pub(super) fn new(
+        connection: Connection,
+        shared: Arc<Shared>,
+        clock: Arc<Clock>,
+        committed: Committed,
+    ) -> Result<Self, LogError> {
+        let next = |sql| connection.query_row(sql, [], |row| row.get::<_, Option<i64>>(0));
+        let next_stream = next("SELECT max(number) FROM streams")?.unwrap_or(0) + 1;
+        let next_position = next("SELECT max(position) FROM records")?.unwrap_or(0) + 1;
+        let places = Places { clock, tails: HashMap::new(), next_stream, next_position };
+        Ok(Self { connection, shared, committed, places })
     }
 
-    /// No more will come.
-    pub(super) fn close(&self) {
-        self.state().closed = true;
-        self.prepared.notify_all();
-    }
-
-    /// Makes the next commit fail as a full disk would.
-    #[cfg(test)]
-    pub(super) fn fail_next_commit(&self) {
-        self.state().fail_next_commit = true;
-    }
-
-    /// Waits for a batch; nothing when the end has come.
-    fn take(&self, last: &LastCommit) -> Option<Batch> {
-        let mut state = self.state();
-        while state.batch.answers.is_empty() && !state.closed {
-            state = self.prepared.wait(state).unwrap_or_else(PoisonError::into_inner);
+    /// Works until every sender is gone.
+    pub(super) fn run(mut self, mut submissions: mpsc::Receiver<Submission>) {
+        let mut last = LastCommit::default();
+        while let Some(first) = submissions.blocking_recv() {
+            if self.places.tails.len() > TAILS_KEPT {
+                self.places.tails.clear();
+            }
+            let mut answers = Vec::new();
+            let began = Instant::now();
+            match self.write(first, &mut submissions, &last, &mut answers) {
+                Ok(written) => {
+                    last = LastCommit { took: began.elapsed(), answers: answers.len() };
+                    (self.committed)(&written.heads, written.records);
+                    for answer in answers {
+                        self.answer(answer.count, answer.reply, Ok(answer.placed));
+                    }
+                }
+                Err(error) => {
+                    // What is on the disk now is unknown: nobody is told that it is there, and nothing follows it.
+                    self.shared.stop(&error);
+                    for answer in answers {
+                        self.refuse(answer.count, answer.reply);
+                    }
+                    break;
+                }
+            }
         }
-        // Those who were answered last are likely to come again at once. When the disk is slow, a short wait for them
-        // costs less than a commit that they have to wait out.
-        let patience = last.patience();
-        let began = Instant::now();
-        while !state.closed && state.batch.answers.len() < last.answers {
-            let Some(left) = patience.checked_sub(began.elapsed()) else { break };
-            let waited = self.prepared.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner);
-            state = waited.0;
+        // After a failure: those who wait, and those who come, hear of it until the log is dropped.
+        while let Some(submission) = submissions.blocking_recv() {
+            self.refuse(submission.appends.len(), submission.reply);
         }
-        state.writing = true;
-        let batch = std::mem::take(&mut state.batch);
-        drop(state);
-        self.room.notify_all();
-        (!batch.answers.is_empty()).then_some(batch)
     }
 
-    fn written(&self, batch: &Batch) {
-        let mut state = self.state();
-        for record in &batch.records {
-            state.in_flight.remove(&(record.logged.stream, record.logged.identity));
+    /// Writes what is waiting in one transaction, which is on the disk when this returns.
+    fn write(
+        &mut self,
+        first: Submission,
+        submissions: &mut mpsc::Receiver<Submission>,
+        last: &LastCommit,
+        answers: &mut Vec<Answer>,
+    ) -> Result<Written, LogError> {
+        let mut written = Written::default();
+        let transaction = self.connection.transaction()?;
+        {
+            let mut statements = Statements::prepare(&transaction)?;
+            let mut next = Some(first);
+            let began = Instant::now();
+            while let Some(Submission { appends, reply }) = next.take() {
+                let count = appends.len();
+                // Known to those who must be answered before anything can fail.
+                answers.push(Answer { placed: Vec::with_capacity(count), count, reply });
+                for append in appends {
+                    let placed = match self.places.place(append, &mut statements, &mut written) {
+                        Err(error @ (LogError::NoSuchStream(_) | LogError::StreamExists(_))) => Err(error),
+                        outcome => Ok(outcome?),
+                    };
+                    answers.last_mut().map(|answer| answer.placed.push(placed));
+                }
+                if written.records < limits::LOG_BATCH_MAX && written.bytes < limits::LOG_BATCH_BYTES_MAX {
+                    next = last.wait_for(submissions, answers.len(), began);
+                }
+            }
         }
-        state.writing = false;
-        drop(state);
-        self.room.notify_all();
+        #[cfg(test)]
+        if self.shared.fail_next_commit.swap(false, Ordering::AcqRel) {
+            let full = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL);
+            return Err(rusqlite::Error::SqliteFailure(full, None).into());
+        }
+        transaction.commit()?;
+        Ok(written)
+    }
+
+    fn answer(&self, count: usize, reply: oneshot::Sender<Result<Placed, LogError>>, answer: Result<Placed, LogError>) {
+        let _ = reply.send(answer);
+        self.shared.pending.fetch_sub(count, Ordering::AcqRel);
+    }
+
+    fn refuse(&self, count: usize, reply: oneshot::Sender<Result<Placed, LogError>>) {
+        let reason = self.shared.stopped().unwrap_or_default();
+        self.answer(count, reply, Err(LogError::Stopped(reason)));
     }
 }
 
@@ -187,81 +196,132 @@ struct LastCommit {
 }
 
 impl LastCommit {
-    /// How long to wait for more: a quarter of what a commit takes, and not for a lone writer.
-    fn patience(&self) -> Duration {
-        if self.answers > 1 { self.took / 4 } else { Duration::ZERO }
-    }
-}
-
-/// Told of the new last slots of streams after each commit, before the senders are answered.
-pub(crate) type Committed = Box<dyn Fn(&BTreeMap<Stream, u64>, usize) + Send>;
-
-/// The second stage of the writer: works until the first has ended or a commit failed.
-pub(super) fn run(connection: &mut Connection, shared: &Arc<Shared>, committed: &Committed) {
-    let mut last = LastCommit::default();
-    while let Some(batch) = shared.take(&last) {
-        let began = Instant::now();
-        #[cfg(test)]
-        let injected = std::mem::take(&mut shared.state().fail_next_commit);
-        #[cfg(not(test))]
-        let injected = false;
-        let outcome = if injected { Err(injected_failure()) } else { write(connection, &batch.records) };
-        if let Err(error) = outcome {
-            // What is on the disk now is unknown: nobody is told that it is there, and nothing follows it.
-            shared.stop(&error.into());
-            shared.written(&Batch::default());
-            batch.answers.into_iter().for_each(|answer| shared.refuse(answer));
-            return;
-        }
-        last = LastCommit { took: began.elapsed(), answers: batch.answers.len() };
-        shared.written(&batch);
-        let heads: BTreeMap<Stream, u64> =
-            batch.records.iter().map(|record| (record.logged.stream, record.logged.slot)).collect();
-        committed(&heads, batch.records.len());
-        for answer in batch.answers {
-            let _ = answer.reply.send(Ok(answer.placed));
-            shared.pending.fetch_sub(answer.count, Ordering::AcqRel);
+    /// The next submission for a transaction that has `answers` of them. Those who were answered last are likely to come
+    /// again at once, and a short wait for them costs less than a commit that they have to wait out: a quarter of what a
+    /// commit takes, and not for a lone writer.
+    fn wait_for(
+        &self,
+        submissions: &mut mpsc::Receiver<Submission>,
+        answers: usize,
+        began: Instant,
+    ) -> Option<Submission> {
+        loop {
+            match submissions.try_recv() {
+                Ok(submission) => return Some(submission),
+                Err(TryRecvError::Disconnected) => return None,
+                Err(TryRecvError::Empty) if answers >= self.answers || began.elapsed() > self.took / 4 => return None,
+                Err(TryRecvError::Empty) => std::thread::yield_now(),
+            }
         }
     }
 }
 
-fn injected_failure() -> rusqlite::Error {
-    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL), None)
+/// The statements of a transaction.
+struct Statements<'a> {
+    connection: &'a Connection,
+    record: CachedStatement<'a>,
+    identity: CachedStatement<'a>,
 }
 
-/// Writes records in one transaction, which is on the disk when this returns.
-fn write(connection: &mut Connection, records: &[Prepared]) -> rusqlite::Result<()> {
-    if records.is_empty() {
-        return Ok(());
-    }
-    let transaction = connection.transaction()?;
-    {
-        let mut record = transaction.prepare_cached(
-            "INSERT INTO records (position, stream, slot, timestamp, height, kind, crc32c, chain, message, body) \
+impl<'a> Statements<'a> {
+    fn prepare(connection: &'a Connection) -> rusqlite::Result<Self> {
+        let record = connection.prepare_cached(
+            "INSERT INTO records (position, stream, slot, timestamp, height, kind, crc32c, link, message, body) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?;
-        let mut identity =
-            transaction.prepare_cached("INSERT INTO identities (stream, message, slot) VALUES (?1, ?2, ?3)")?;
-        for Prepared { logged, number, begins, crc32c } in records {
-            if *begins {
-                let mut stream =
-                    transaction.prepare_cached("INSERT INTO streams (number, kind, id) VALUES (?1, ?2, ?3)")?;
-                stream.execute((number, logged.stream.kind.number(), logged.stream.id.as_bytes()))?;
-            }
-            record.execute((
-                logged.position,
-                number,
-                logged.slot as i64,
-                logged.timestamp_ms as i64,
-                logged.block_height as i64,
-                schema::kind_number(logged.kind),
-                crc32c,
-                logged.chain.0.as_bytes(),
-                logged.identity.as_bytes(),
-                &logged.body,
-            ))?;
-            identity.execute((number, logged.identity.as_bytes(), logged.slot as i64))?;
-        }
+        let identity = connection
+            .prepare_cached("INSERT OR IGNORE INTO identities (stream, message, slot) VALUES (?1, ?2, ?3)")?;
+        Ok(Self { connection, record, identity })
     }
-    transaction.commit()
+
+    /// Writes an identity; whether it is new.
+    fn is_new(&mut self, number: i64, identity: &Id, slot: u64) -> rusqlite::Result<bool> {
+        Ok(self.identity.execute((number, identity.as_bytes(), slot as i64))? == 1)
+    }
+
+    fn begin_stream(&self, number: i64, stream: &Stream) -> rusqlite::Result<()> {
+        let mut begin = self.connection.prepare_cached("INSERT INTO streams (number, kind, id) VALUES (?1, ?2, ?3)")?;
+        begin.execute((number, stream.kind.number(), stream.id.as_bytes())).map(|_| ())
+    }
+
+    fn write(&mut self, number: i64, logged: &Logged, crc32c: u32) -> rusqlite::Result<()> {
+        let written = self.record.execute((
+            logged.position,
+            number,
+            logged.slot as i64,
+            logged.timestamp_ms as i64,
+            logged.block_height as i64,
+            schema::kind_number(logged.kind),
+            crc32c,
+            logged.link.as_bytes(),
+            logged.identity.as_bytes(),
+            &logged.body,
+        ));
+        written.map(|_| ())
+    }
+}
+
+impl Places {
+    /// Gives an append its place and writes it, or finds the place that its identity has.
+    fn place(
+        &mut self,
+        append: Append,
+        statements: &mut Statements<'_>,
+        written: &mut Written,
+    ) -> Result<Receipt, LogError> {
+        let stream = append.stream;
+        let is_spawn = stream.kind == StreamKind::Process && append.kind == MessageKind::Spawn;
+        if !self.load_tail(&stream, statements.connection)? {
+            if stream.kind == StreamKind::Process && !is_spawn {
+                return Err(LogError::NoSuchStream(stream.id));
+            }
+            statements.begin_stream(self.next_stream, &stream)?;
+            let link = verify::first_link(&stream);
+            self.tails.insert(stream, Tail { number: self.next_stream, slot: 0, last_ms: 0, link });
+            self.next_stream += 1;
+        } else if is_spawn {
+            let number = self.tails.get(&stream).map_or(0, |tail| tail.number);
+            let known = reader::slot_of(statements.connection, number, &append.identity)?;
+            let slot = known.ok_or(LogError::StreamExists(stream.id))?;
+            return Ok(Receipt { slot, fresh: false });
+        }
+        let Some(tail) = self.tails.get_mut(&stream) else { return Err(LogError::NoSuchStream(stream.id)) };
+        if !statements.is_new(tail.number, &append.identity, tail.slot)? {
+            let slot = reader::slot_of(statements.connection, tail.number, &append.identity)?;
+            let slot = slot.ok_or_else(|| LogError::Database("an identity is there and has no slot".to_owned()))?;
+            return Ok(Receipt { slot, fresh: false });
+        }
+        let timestamp_ms = self.clock.now_ms().max(tail.last_ms + 1);
+        let logged = Logged {
+            position: self.next_position,
+            stream,
+            slot: tail.slot,
+            timestamp_ms,
+            block_height: Clock::block_height_at(timestamp_ms),
+            link: tail.link,
+            identity: append.identity,
+            kind: append.kind,
+            body: append.body,
+        };
+        let crc32c = schema::checksum(&logged);
+        statements.write(tail.number, &logged, crc32c)?;
+        tail.link = verify::next_link(&logged, crc32c);
+        tail.slot += 1;
+        tail.last_ms = timestamp_ms;
+        self.next_position += 1;
+        written.heads.insert(stream, logged.slot);
+        written.records += 1;
+        written.bytes += logged.body.len();
+        Ok(Receipt { slot: logged.slot, fresh: true })
+    }
+
+    /// Makes sure that the end of a stream is remembered; whether there is such a stream.
+    fn load_tail(&mut self, stream: &Stream, connection: &Connection) -> Result<bool, LogError> {
+        let Entry::Vacant(vacant) = self.tails.entry(*stream) else { return Ok(true) };
+        let Some(number) = reader::number(connection, stream)? else { return Ok(false) };
+        let Some(last) = reader::last(connection, stream, number)? else { return Ok(false) };
+        let link = verify::next_link(&last, schema::checksum(&last));
+        vacant.insert(Tail { number, slot: last.slot + 1, last_ms: last.timestamp_ms, link });
+        Ok(true)
+    }
 }
