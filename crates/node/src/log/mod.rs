@@ -2,6 +2,7 @@
 
 mod ao_chain;
 mod body;
+mod identities;
 mod reader;
 mod schema;
 mod sqlite;

@@ -55,12 +55,6 @@ pub(super) fn number(connection: &Connection, stream: &Stream) -> Result<Option<
     Ok(statement.query_row((stream.kind.number(), stream.id.as_bytes()), |row| row.get(0)).optional()?)
 }
 
-/// The slot of an identity in a stream.
-pub(super) fn slot_of(connection: &Connection, number: i64, identity: &Id) -> Result<Option<u64>, LogError> {
-    let mut statement = connection.prepare_cached("SELECT slot FROM identities WHERE stream = ?1 AND message = ?2")?;
-    Ok(statement.query_row((number, identity.as_bytes()), |row| row.get(0)).optional()?)
-}
-
 /// The last record of a stream.
 pub(super) fn last(connection: &Connection, stream: &Stream, number: i64) -> Result<Option<Logged>, LogError> {
     let mut statement = connection.prepare_cached(LAST)?;

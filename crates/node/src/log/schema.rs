@@ -18,7 +18,8 @@ const CHECKPOINT_PAGES: i64 = 4000;
 /// How long a statement waits for another connection.
 const BUSY_WAIT: Duration = Duration::from_secs(10);
 
-/// `records` is narrow and only grows at its end. `identities` is what makes appends idempotent.
+/// `records` is narrow and only grows at its end. `identities` has those of the records up to
+/// the position in `indexed`.
 const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS streams (
         number INTEGER PRIMARY KEY, kind INTEGER NOT NULL, id BLOB NOT NULL, UNIQUE (kind, id));
@@ -29,7 +30,9 @@ const TABLES: &str = "
     CREATE UNIQUE INDEX IF NOT EXISTS records_by_slot ON records (stream, slot);
     CREATE TABLE IF NOT EXISTS identities (
         stream INTEGER NOT NULL, message BLOB NOT NULL, slot INTEGER NOT NULL, PRIMARY KEY (stream, message))
-        WITHOUT ROWID;";
+        WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS indexed (only INTEGER PRIMARY KEY CHECK (only = 0), position INTEGER NOT NULL);
+    INSERT OR IGNORE INTO indexed VALUES (0, 0);";
 
 /// The writing connection: each commit is on the disk before it returns.
 pub(super) fn open_writer(path: &Path) -> Result<Connection, LogError> {

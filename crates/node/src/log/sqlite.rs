@@ -9,6 +9,7 @@ use ao::Id;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
+use super::identities::Identities;
 use super::reader::{self, Readers};
 use super::writer::{Shared, Submission, Writer};
 use super::{Append, Log, Logged, Pending, Stream, StreamKind, schema};
@@ -32,6 +33,7 @@ pub(crate) struct LogSettings {
 pub(crate) struct SqliteLog {
     submissions: Option<mpsc::Sender<Submission>>,
     shared: Arc<Shared>,
+    identities: Arc<Identities>,
     readers: Readers,
     thread: Option<JoinHandle<()>>,
 }
@@ -41,12 +43,14 @@ impl SqliteLog {
     pub(crate) fn open(settings: LogSettings) -> Result<Self, NodeError> {
         let LogSettings { path, clock, committed } = settings;
         let shared = Arc::new(Shared::default());
-        let writer = Writer::new(schema::open_writer(&path)?, Arc::clone(&shared), clock, committed)?;
+        let connection = schema::open_writer(&path)?;
+        let identities = Arc::new(Identities::load(&connection)?);
+        let writer = Writer::new(connection, Arc::clone(&shared), Arc::clone(&identities), clock, committed)?;
         let (sender, receiver) = mpsc::channel(limits::LOG_QUEUE_MAX);
         let thread = std::thread::Builder::new().name("log-writer".to_owned()).spawn(move || writer.run(receiver));
         let thread = Some(thread.map_err(NodeError::Thread)?);
         let readers = Readers::new(&path);
-        Ok(Self { submissions: Some(sender), shared, readers, thread })
+        Ok(Self { submissions: Some(sender), shared, identities, readers, thread })
     }
 
     fn sender(&self) -> Result<&mpsc::Sender<Submission>, LogError> {
@@ -101,7 +105,7 @@ impl Log for SqliteLog {
 
     fn slot_of(&self, stream: &Stream, identity: &Id) -> Result<Option<u64>, LogError> {
         self.readers.with(|connection| match reader::number(connection, stream)? {
-            Some(number) => reader::slot_of(connection, number, identity),
+            Some(number) => self.identities.slot_of(connection, &(number, *identity)),
             None => Ok(None),
         })
     }

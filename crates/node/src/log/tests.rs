@@ -215,3 +215,32 @@ fn the_chain_of_ao_is_the_same_from_any_slot_and_after_its_file_is_gone_or_stale
     std::fs::remove_file(&path).unwrap();
     assert_eq!(ids(&open(), 70, 140), expected[70..140]);
 }
+
+#[test]
+fn an_identity_is_found_in_memory_in_its_table_and_after_a_restart() {
+    let place = Place::new();
+    place.slot(append(PROCESS, 0, MessageKind::Spawn));
+    let many = |from: u64, to: u64| (from..to).map(|number| append(PROCESS, number, MessageKind::Pushed)).collect();
+    let all: Vec<_> = place.place(many(1, 20_000)).unwrap();
+    assert!(all.iter().all(|receipt| receipt.as_ref().is_ok_and(|receipt| receipt.fresh)));
+    place.place(many(20_000, 20_100)).unwrap();
+    let path = place.folder.path().join("log.sqlite");
+    let in_table = || -> u64 {
+        let connection = rusqlite::Connection::open(&path).unwrap();
+        connection.query_row("SELECT count(*) FROM identities", (), |row| row.get(0)).unwrap()
+    };
+    assert_eq!(in_table(), 20_000, "many at a time, and the last few not yet");
+    let numbers = [1, 19_999, 20_000, 20_099];
+    for number in numbers {
+        assert_eq!(place.slot(append(PROCESS, number, MessageKind::Pushed)), (number, false));
+        assert_eq!(place.log.slot_of(&PROCESS, &sha256(&number.to_le_bytes())).unwrap(), Some(number));
+    }
+    let Place { log, folder } = place;
+    drop(log);
+    let again = Place { log: open(&folder), folder };
+    for number in numbers {
+        assert_eq!(again.slot(append(PROCESS, number, MessageKind::Pushed)), (number, false));
+    }
+    assert_eq!(again.slot(append(PROCESS, 20_100, MessageKind::Pushed)), (20_100, true));
+    assert_eq!(verify_all(&again.log, &PROCESS, 0).unwrap(), 20_101);
+}

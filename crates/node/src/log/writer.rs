@@ -13,6 +13,7 @@ use rusqlite::{CachedStatement, Connection};
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 
+use super::identities::{Identities, Key};
 use super::{Append, Logged, Placed, Receipt, Stream, StreamKind, reader, schema, verify};
 use crate::clock::Clock;
 use crate::error::LogError;
@@ -64,6 +65,7 @@ struct Tail {
 pub(super) struct Writer {
     connection: Connection,
     shared: Arc<Shared>,
+    identities: Arc<Identities>,
     committed: Committed,
     places: Places,
 }
@@ -80,7 +82,7 @@ struct Places {
 #[derive(Default)]
 struct Written {
     heads: BTreeMap<Stream, u64>,
-    records: usize,
+    identities: HashMap<Key, u64>,
     bytes: usize,
 }
 
@@ -95,6 +97,7 @@ impl Writer {
     pub(super) fn new(
         connection: Connection,
         shared: Arc<Shared>,
+        identities: Arc<Identities>,
         clock: Arc<Clock>,
         committed: Committed,
     ) -> Result<Self, LogError> {
@@ -102,7 +105,7 @@ impl Writer {
         let next_stream = next("SELECT max(number) FROM streams")?.unwrap_or(0) + 1;
         let next_position = next("SELECT max(position) FROM records")?.unwrap_or(0) + 1;
         let places = Places { clock, tails: HashMap::new(), next_stream, next_position };
-        Ok(Self { connection, shared, committed, places })
+        Ok(Self { connection, shared, identities, committed, places })
     }
 
     /// Works until every sender is gone.
@@ -117,9 +120,17 @@ impl Writer {
             match self.write(first, &mut submissions, &last, &mut answers) {
                 Ok(written) => {
                     last = LastCommit { took: began.elapsed(), answers: answers.len() };
-                    (self.committed)(&written.heads, written.records);
+                    let records = written.identities.len();
+                    self.identities.add(written.identities);
+                    (self.committed)(&written.heads, records);
                     for answer in answers {
                         self.answer(answer.count, answer.reply, Ok(answer.placed));
+                    }
+                    if self.identities.are_many()
+                        && let Err(error) = self.identities.write(&mut self.connection)
+                    {
+                        self.shared.stop(&error);
+                        break;
                     }
                 }
                 Err(error) => {
@@ -157,13 +168,13 @@ impl Writer {
                 // Known to those who must be answered before anything can fail.
                 answers.push(Answer { placed: Vec::with_capacity(count), count, reply });
                 for append in appends {
-                    let placed = match self.places.place(append, &mut statements, &mut written) {
+                    let placed = match self.places.place(append, &self.identities, &mut statements, &mut written) {
                         Err(error @ (LogError::NoSuchStream(_) | LogError::StreamExists(_))) => Err(error),
                         outcome => Ok(outcome?),
                     };
                     answers.last_mut().map(|answer| answer.placed.push(placed));
                 }
-                if written.records < limits::LOG_BATCH_MAX && written.bytes < limits::LOG_BATCH_BYTES_MAX {
+                if written.identities.len() < limits::LOG_BATCH_MAX && written.bytes < limits::LOG_BATCH_BYTES_MAX {
                     next = last.wait_for(submissions, answers.len(), began);
                 }
             }
@@ -220,7 +231,6 @@ impl LastCommit {
 struct Statements<'a> {
     connection: &'a Connection,
     record: CachedStatement<'a>,
-    identity: CachedStatement<'a>,
 }
 
 impl<'a> Statements<'a> {
@@ -229,14 +239,7 @@ impl<'a> Statements<'a> {
             "INSERT INTO records (position, stream, slot, timestamp, height, kind, crc32c, link, message, body) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?;
-        let identity = connection
-            .prepare_cached("INSERT OR IGNORE INTO identities (stream, message, slot) VALUES (?1, ?2, ?3)")?;
-        Ok(Self { connection, record, identity })
-    }
-
-    /// Writes an identity; whether it is new.
-    fn is_new(&mut self, number: i64, identity: &Id, slot: u64) -> rusqlite::Result<bool> {
-        Ok(self.identity.execute((number, identity.as_bytes(), slot as i64))? == 1)
+        Ok(Self { connection, record })
     }
 
     fn begin_stream(&self, number: i64, stream: &Stream) -> rusqlite::Result<()> {
@@ -266,12 +269,14 @@ impl Places {
     fn place(
         &mut self,
         append: Append,
+        identities: &Identities,
         statements: &mut Statements<'_>,
         written: &mut Written,
     ) -> Result<Receipt, LogError> {
         let stream = append.stream;
         let is_spawn = stream.kind == StreamKind::Process && append.kind == MessageKind::Spawn;
-        if !self.load_tail(&stream, statements.connection)? {
+        let begins = !self.load_tail(&stream, statements.connection)?;
+        if begins {
             if stream.kind == StreamKind::Process && !is_spawn {
                 return Err(LogError::NoSuchStream(stream.id));
             }
@@ -279,17 +284,18 @@ impl Places {
             let link = verify::first_link(&stream);
             self.tails.insert(stream, Tail { number: self.next_stream, slot: 0, last_ms: 0, link });
             self.next_stream += 1;
-        } else if is_spawn {
-            let number = self.tails.get(&stream).map_or(0, |tail| tail.number);
-            let known = reader::slot_of(statements.connection, number, &append.identity)?;
-            let slot = known.ok_or(LogError::StreamExists(stream.id))?;
-            return Ok(Receipt { slot, fresh: false });
         }
         let Some(tail) = self.tails.get_mut(&stream) else { return Err(LogError::NoSuchStream(stream.id)) };
-        if !statements.is_new(tail.number, &append.identity, tail.slot)? {
-            let slot = reader::slot_of(statements.connection, tail.number, &append.identity)?;
-            let slot = slot.ok_or_else(|| LogError::Database("an identity is there and has no slot".to_owned()))?;
+        let key = (tail.number, append.identity);
+        let known = match written.identities.get(&key) {
+            Some(slot) => Some(*slot),
+            None => identities.slot_of(statements.connection, &key)?,
+        };
+        if let Some(slot) = known {
             return Ok(Receipt { slot, fresh: false });
+        }
+        if is_spawn && !begins {
+            return Err(LogError::StreamExists(stream.id));
         }
         let timestamp_ms = self.clock.now_ms().max(tail.last_ms + 1);
         let logged = Logged {
@@ -310,7 +316,7 @@ impl Places {
         tail.last_ms = timestamp_ms;
         self.next_position += 1;
         written.heads.insert(stream, logged.slot);
-        written.records += 1;
+        written.identities.insert(key, logged.slot);
         written.bytes += logged.body.len();
         Ok(Receipt { slot: logged.slot, fresh: true })
     }
