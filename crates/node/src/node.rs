@@ -17,7 +17,9 @@ use crate::cron::{self, Cron};
 use crate::error::{LogError, NodeError};
 use crate::gateway::{Gateway, GatewayLimits};
 use crate::keys::DataDirectory;
-use crate::log::{AoChain, Append, Body, Committed, Follower, Log, LogSettings, Pushed, SqliteLog, Stream, StreamKind, verify_all};
+use crate::log::{
+    AoChain, Append, Body, Committed, Follower, Log, LogSettings, Pushed, SqliteLog, Stream, StreamKind, verify_all,
+};
 use crate::metrics::Metrics;
 use crate::outbox::Outbox;
 use crate::runtime::{self, Runtime};

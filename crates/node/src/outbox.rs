@@ -3,15 +3,18 @@
 
 use std::sync::Arc;
 
-use ao::{Id, Message, MessageKind, Outgoing, Tags, hash_parts};
+use ao::{Effects, Id, Message, MessageKind, Outgoing, Tags, hash_parts};
 use processes::Module;
 
 use crate::error::LogError;
 use crate::log::{Append, Body, Log, Pushed, Stream};
 use crate::runtime::{Sending, find_module};
 
-/// The tag by which a sender asks to be told if its receiver is no process.
+/// The tag by which a sender asks to be told if its receiver is no process, or could not handle the message.
 const NOTIFY: &str = "Notify-Undeliverable";
+
+/// Characters of an error that a notice carries.
+const ERROR_CHARS_MAX: usize = 500;
 
 /// Delivers what processes send.
 #[derive(Clone)]
@@ -63,15 +66,16 @@ impl Outbox {
     /// Finds the stream of a message: the log of a process, or the inbox of an address.
     fn address(&self, letter: &Letter<'_>, message: &Outgoing, appends: &mut Vec<Append>) -> Result<(), LogError> {
         let identity = letter.identity();
-        let body = letter.body(letter.sender, message.tags.clone(), message.data.clone());
+        // That a handler failed is said by the node, whom its sender believes, and not by the process.
+        let from = if letter.sending.is_notice { &self.node } else { letter.sender };
+        let body = letter.body(from, message.tags.clone(), message.data.clone());
         let process = Stream::process(message.target);
         let inbox = Stream::inbox(message.target);
         let is_process = message.target != self.node && self.log.head(&process)?.is_some();
         // A crash may lie between an earlier delivery to the inbox and the birth of a process at that address.
         let stream = if is_process && self.log.slot_of(&inbox, &identity)?.is_none() { process } else { inbox };
         appends.push(Append { stream, identity, kind: MessageKind::Pushed, body });
-        let wants_notice = message.tags.get(NOTIFY).is_some_and(|value| value.eq_ignore_ascii_case("true"));
-        if stream == inbox && wants_notice && message.target != self.node {
+        if stream == inbox && wants_notice(&message.tags) && message.target != self.node {
             appends.push(self.undeliverable(letter, message));
         }
         Ok(())
@@ -80,13 +84,7 @@ impl Outbox {
     /// Tells a sender that its receiver is no process of this node.
     fn undeliverable(&self, letter: &Letter<'_>, message: &Outgoing) -> Append {
         let identity = hash_parts(&[b"aobench undeliverable", letter.identity().as_bytes()]);
-        let mut tags = Tags::new()
-            .with("Action", "Undeliverable")
-            .with("Target", message.target.to_string())
-            .with("Original-Action", message.action());
-        if let Some(reference) = message.tags.get("Reference") {
-            tags.push("Reference", reference);
-        }
+        let tags = notice(message.target, &message.tags);
         let body = letter.body(&self.node, tags, Vec::new());
         Append { stream: Stream::process(*letter.sender), identity, kind: MessageKind::Pushed, body }
     }
@@ -112,6 +110,31 @@ impl Outbox {
         let body = letter.body(&self.node, notice, Vec::new());
         appends.push(Append { stream: Stream::process(*letter.sender), identity, kind: MessageKind::Pushed, body });
     }
+}
+
+/// What the node sends to a process whose message its receiver could not handle, if that process asked to be told. A
+/// handler that fails leaves nothing behind, so without this a sender would wait for an answer that never comes.
+pub(crate) fn undeliverable(message: &Message, fault: &str) -> Option<Effects> {
+    let asks = message.kind == MessageKind::Pushed && wants_notice(&message.tags);
+    let told = Outgoing { target: message.from, tags: notice(message.target, &message.tags), data: Vec::new() };
+    let error: String = fault.chars().take(ERROR_CHARS_MAX).collect();
+    asks.then(|| Effects { messages: vec![told.tag("Error", error)], ..Effects::default() })
+}
+
+fn wants_notice(tags: &Tags) -> bool {
+    tags.get(NOTIFY).is_some_and(|value| value.eq_ignore_ascii_case("true"))
+}
+
+/// The tags that name a message to its sender.
+fn notice(target: Id, tags: &Tags) -> Tags {
+    let mut notice = Tags::new()
+        .with("Action", "Undeliverable")
+        .with("Target", target.to_string())
+        .with("Original-Action", tags.get("Action").unwrap_or_default());
+    if let Some(reference) = tags.get("Reference") {
+        notice.push("Reference", reference);
+    }
+    notice
 }
 
 impl Letter<'_> {

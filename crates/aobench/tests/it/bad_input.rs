@@ -73,8 +73,10 @@ fn money_that_makes_no_pool_goes_back_to_its_payer() {
     let no_questions = no_questions["dataset"].as_str().unwrap();
     let nobody = Id::new([7; 32]).to_string();
     let before = place.balance("funder");
-    let cases: [(&str, &[&str], &str); 8] = [
+    let token = place.names["token"].to_string();
+    let cases: [(&str, &[&str], &str); 9] = [
         ("a dataset that does not exist", &["--dataset", &nobody, "--amount", "5"], "dataset"),
+        ("a process that is no dataset", &["--dataset", &token, "--amount", "5"], "no dataset"),
         ("a dataset without questions", &["--dataset", no_questions, "--amount", "5"], "question"),
         (
             "an allocation nobody knows",

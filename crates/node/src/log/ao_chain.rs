@@ -187,7 +187,9 @@ impl Follower {
                 match chain.catch_up(idle) {
                     Ok(true) => followed = Some(commit),
                     Ok(false) => {}
-                    Err(error) => tracing::warn!(%error, "AO's hash chain could not be continued; it will be on demand"),
+                    Err(error) => {
+                        tracing::warn!(%error, "AO's hash chain could not be continued; it will be on demand")
+                    }
                 }
             }
         };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ao::{Assignment, HashChain, Id, MessageKind, Tags, Wallet, WalletKind, sha256};
 use tempfile::TempDir;
 
-use super::{AoChain, Append, Body, Log, Logged, LogSettings, Pushed, SqliteLog, Stream, verify_all};
+use super::{AoChain, Append, Body, Log, LogSettings, Logged, Pushed, SqliteLog, Stream, verify_all};
 use crate::clock::Clock;
 use crate::config::ClockConfig;
 use crate::error::LogError;

@@ -5,8 +5,8 @@ use ao::{Effects, Message, MessageKind};
 use processes::{Env, Module};
 
 use super::process_file::{ProcessFile, kind_text};
-use crate::limits;
 use crate::log::{Body, Logged};
+use crate::{limits, outbox};
 
 /// What is fixed about a process from its spawn on.
 pub(crate) struct Identity {
@@ -129,13 +129,15 @@ fn within_limits(effects: Effects, hops: u8) -> Result<Effects, String> {
 /// Writes down what came of a message, and how far the process is now.
 fn store(file: &ProcessFile, message: &Message, hops: u8, outcome: &Result<Effects, String>) -> rusqlite::Result<()> {
     let connection = file.connection();
+    let text = |effects: &Effects| {
+        serde_json::to_string(effects).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+    };
     let (effects, fault, sends) = match outcome {
-        Ok(effects) => {
-            let text = serde_json::to_string(effects)
-                .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
-            (Some(text), None, effects.messages.len() + effects.spawns.len())
+        Ok(effects) => (Some(text(effects)?), None, effects.messages.len() + effects.spawns.len()),
+        Err(fault) => {
+            let notice = outbox::undeliverable(message, fault);
+            (notice.as_ref().map(text).transpose()?, Some(fault), usize::from(notice.is_some()))
         }
-        Err(fault) => (None, Some(fault), 0),
     };
     let sql = "INSERT INTO node_results (slot, message, timestamp_ms, kind, pushed_for, hops, fault, effects, sends)
                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";

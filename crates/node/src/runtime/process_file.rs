@@ -46,6 +46,8 @@ pub(crate) struct Sending {
     pub pushed_for: Id,
     /// How many pushed messages the chain has so far.
     pub hops: u8,
+    /// Whether it is what the node says of a message that could not be handled.
+    pub is_notice: bool,
     /// What is sent.
     pub effects: Effects,
 }
@@ -118,7 +120,7 @@ impl ProcessFile {
 
     /// What has been handled and not been delivered, oldest first.
     pub(crate) fn outbox(&self, limit: usize) -> rusqlite::Result<Vec<Sending>> {
-        let sql = "SELECT slot, pushed_for, hops, effects FROM node_results
+        let sql = "SELECT slot, pushed_for, hops, effects, fault IS NOT NULL FROM node_results
                    WHERE sends > 0 AND slot > (SELECT ifnull(delivered, -1) FROM node_state) ORDER BY slot LIMIT ?";
         let mut statement = self.connection().prepare_cached(sql)?;
         let rows = statement.query_map([limit as i64], |row| {
@@ -127,6 +129,7 @@ impl ProcessFile {
                 slot: row.get::<_, i64>(0)? as u64,
                 pushed_for: Id::new(row.get(1)?),
                 hops: row.get(2)?,
+                is_notice: row.get(4)?,
                 effects: serde_json::from_str(&effects).map_err(|error| unreadable(3, error))?,
             })
         })?;

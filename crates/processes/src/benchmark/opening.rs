@@ -52,7 +52,7 @@ pub(super) fn dataset_error(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
     settlement::refund(turn, &pool, &format!("the dataset refused: {error}"))
 }
 
-/// The node says that there is no such process.
+/// The node says that there is no such process, or that it does not know what a dataset is asked.
 pub(super) fn undeliverable(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
     only(turn.message, &turn.env.node, "the node of this process", "Undeliverable")?;
     let id: Id = parsed(turn.message, "Reference")?;
@@ -61,7 +61,11 @@ pub(super) fn undeliverable(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
         turn.say(format!("nothing waits for that answer: the pool {id} is {}", pool.status));
         return Ok(());
     }
-    let reason = format!("there is no process {} on this node that could be the dataset", pool.rules.dataset);
+    let dataset = pool.rules.dataset;
+    let reason = match turn.message.tag("Error") {
+        Some(error) => format!("the process {dataset} is no dataset: {}", readable::sentence(error)),
+        None => format!("there is no process {dataset} on this node that could be the dataset"),
+    };
     settlement::refund(turn, &pool, &reason)
 }
 

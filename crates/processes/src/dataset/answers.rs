@@ -57,11 +57,14 @@ pub(super) fn inference_response(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// `Undeliverable`: the herder is no process of this node.
+/// `Undeliverable`: the herder is no process of this node, or refused.
 pub(super) fn undeliverable(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
     turn.only_node("Undeliverable")?;
     let Some(batch) = awaited(turn)? else { return Ok(()) };
-    let reason = "there is no process on this node that could be the herder".to_owned();
+    let reason = match turn.message.tag("Error") {
+        Some(error) => format!("the herder refused: {}", readable::sentence(error)),
+        None => "there is no process on this node that could be the herder".to_owned(),
+    };
     give_back(turn, &batch, &Failure { blame: Blame::Worker, reason })?;
     if score::report_due(turn)? {
         turn.wake_at_once();
