@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    bench, completions, config, dataset, model, pool, process, result, send, token, up, wallet, warp, work,
+    audit, bench, completions, config, dataset, model, pool, process, result, send, token, up, wallet, warp, work,
 };
 use crate::demo;
 
@@ -74,6 +74,8 @@ pub(crate) enum Command {
     /// The processes of a node
     #[command(subcommand)]
     Process(process::ProcessCommand),
+    /// Check the data of a stopped node: log, deliveries, supply, escrow, payouts
+    Audit(audit::AuditArguments),
     /// Measure this machine against a ceiling taken in the same run
     #[command(subcommand)]
     Bench(bench::BenchCommand),

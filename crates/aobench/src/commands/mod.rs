@@ -1,5 +1,6 @@
 //! One file per command: what can be typed after it, and what it does with the crates below.
 
+pub(crate) mod audit;
 pub(crate) mod bench;
 pub(crate) mod completions;
 pub(crate) mod config;
@@ -36,6 +37,7 @@ pub(crate) async fn run(arguments: Arguments, output: Output) -> anyhow::Result<
         Command::Send(arguments) => send::run(&global, arguments, output).await,
         Command::Result(arguments) => result::run(&global, arguments, output).await,
         Command::Process(command) => process::run(&global, command, output).await,
+        Command::Audit(arguments) => audit::run(&global, arguments, output),
         Command::Bench(command) => bench::run(command, output).await,
         Command::Config(command) => {
             config::run(command, output);

@@ -8,7 +8,7 @@ use ao::wallet::WalletKind;
 use ao::{DataItem, Id, Quantity, Tags, Wallet};
 use client::{Client, Retry};
 
-use crate::binary::{RunningNode, free_port};
+use crate::binary::{RunningNode, free_port, repository};
 
 /// Kills in the short form and in the long one.
 const KILLS: usize = 6;
@@ -119,6 +119,59 @@ async fn kill_and_check(seed: u64, kills: usize) {
     node.kill();
     let report = node::audit(folder.path()).unwrap();
     assert!(report.findings.is_empty(), "{:?}", report.findings);
+}
+
+/// The status of a pool and how many of its entries are completely evaluated.
+fn progress(node: &RunningNode, pool: &str) -> (String, usize) {
+    let board = node.json("funder", &["pool", "leaderboard", pool]);
+    let complete = board["leaderboard"].as_array().unwrap().iter().filter(|line| line["status"] == "Complete").count();
+    (board["pool"]["status"].as_str().unwrap().to_owned(), complete)
+}
+
+fn wait_for(node: &RunningNode, pool: &str, what: &str, is_so: impl Fn(&(String, usize)) -> bool) {
+    for _ in 0..1_200 {
+        if is_so(&progress(node, pool)) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    panic!("{what}: {:?}", progress(node, pool));
+}
+
+#[test]
+fn a_contest_survives_kills_and_pays_each_rank_once() {
+    let long = std::env::var_os("AOBENCH_LONG_TESTS").is_some();
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let mut node = RunningNode::start(folder.path(), port, 1);
+    let created = ["pool", "create", "--dataset", "dataset", "--amount", "10", "--allocation", "WinnerTakesAll"];
+    let pool = node.json("funder", &created)["id"].as_str().unwrap().to_owned();
+    let model = |level: u32| repository().join(format!("demo/models/social-{level}.gguf"));
+    for (trainer, level) in [("trainer-1", 1), ("trainer-2", 4)] {
+        node.json(trainer, &["pool", "join", &pool, model(level).to_str().unwrap()]);
+    }
+    for cycle in 0..if long { 20 } else { 4 } {
+        std::thread::sleep(Duration::from_millis(pause_ms(7, cycle) / 2));
+        node.kill();
+        node = RunningNode::start(folder.path(), port, 1);
+    }
+    wait_for(&node, &pool, "both entries are evaluated", |(_, complete)| *complete == 2);
+    let winner = node.wallet("trainer-2").address();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let token = runtime.block_on(node.client("funder").genesis()).unwrap()["token"];
+    let before = runtime.block_on(balance(&node, &token, &winner));
+    let operator = node.wallet_file("operator");
+    node.json("operator", &["warp", "32d", "--operator", operator.to_str().unwrap()]);
+    // In the middle of settling, or right before or after it.
+    node.kill();
+    node = RunningNode::start(folder.path(), port, 1);
+    wait_for(&node, &pool, "the pool is settled", |(status, _)| status == "Settled");
+    let after = runtime.block_on(balance(&node, &token, &winner));
+    assert_eq!(after.units() - before.units(), 10_000_000_000_000, "the winner takes all, once");
+    node.kill();
+    let report = node::audit(folder.path()).unwrap();
+    assert!(report.findings.is_empty(), "{:?}", report.findings);
+    assert!(report.pools == 1 && report.tokens >= 1 && report.backings >= 1, "{report:?}");
 }
 
 /// Whether the node has a message, which it may have taken without the sender hearing of it.

@@ -4,6 +4,7 @@
 use ao::{Id, Quantity};
 
 use super::pool::{self, Status, select_pools};
+use super::ranking;
 use crate::{Fault, Store, column};
 
 /// The books of one pool.
@@ -23,6 +24,9 @@ pub struct PoolBooks {
     pub refunded: Quantity,
     /// Payouts and refunds that are decided and not made.
     pub open: Quantity,
+    /// Whether the decided payouts are those of the pool's rule, ranked and divided anew from its entries; nothing if
+    /// none were decided.
+    pub paid_by_rule: Option<bool>,
 }
 
 /// The books of a benchmark process for one token.
@@ -81,7 +85,20 @@ fn books(store: &Store<'_>, pool: &pool::Pool) -> Result<PoolBooks, Fault> {
         paid: quantities("payout", true)?,
         refunded: quantities("refund", true)?,
         open: sum(&[quantities("payout", false)?, quantities("refund", false)?])?,
+        paid_by_rule: paid_by_rule(store, pool)?,
     })
+}
+
+fn paid_by_rule(store: &Store<'_>, pool: &pool::Pool) -> Result<Option<bool>, Fault> {
+    if !matches!(pool.status, Status::Settling | Status::Settled) {
+        return Ok(None);
+    }
+    let sql = "SELECT rank, participant, quantity FROM payouts WHERE pool = ? AND kind = 'payout' ORDER BY rank";
+    let decided: Vec<(u32, Id, Quantity)> = store
+        .all(sql, [pool.id.to_string()], |row| Ok((row.get(0)?, column::parsed(row, 1)?, column::parsed(row, 2)?)))?;
+    let ranking = ranking::ranking(store, pool)?.into_iter().filter(|ranked| !ranked.payout.is_zero());
+    let anew = ranking.map(|ranked| (ranked.rank, ranked.entry.participant, ranked.payout));
+    Ok(Some(decided.into_iter().eq(anew)))
 }
 
 fn sum(quantities: &[Quantity]) -> Result<Quantity, Fault> {

@@ -51,6 +51,7 @@ fn check_escrow(world: &World, benchmark: Id, token: Id) {
     let mut books = world.tables(benchmark, |store| audit(store, &token)).expect("books");
     for pool in &books.pools {
         assert!(pool.balance(), "I3: the books of a pool do not balance: {pool:?}");
+        assert_ne!(pool.paid_by_rule, Some(false), "I4: a pool did not pay by its rule: {pool:?}");
     }
     if world.env(benchmark).tags.get("Token") != Some(token.to_string().as_str()) {
         books.pools.clear(); // Pools hold the configured token only.

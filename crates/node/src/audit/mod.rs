@@ -1,25 +1,29 @@
 //! Checks a node's data from outside: what must always hold, read from the log and the files of the processes while the
 //! node is stopped.
 
+mod money;
+
 use std::path::Path;
 use std::sync::Arc;
 
-use ao::{Id, Message, Quantity};
-use rusqlite::Connection;
+use ao::{Id, Message};
 use serde::Serialize;
 
 use crate::clock::Clock;
 use crate::config::ClockConfig;
 use crate::core::ResultRange;
 use crate::error::{LogError, NodeError};
+use crate::keys::DataDirectory;
 use crate::limits::PAGE_MAX;
 use crate::log::{Log, LogSettings, SqliteLog, Stream, StreamKind, verify_all};
 use crate::runtime::{self, ResultReader};
 
+use self::money::Ledger;
+
 /// Something that should hold and does not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// Which invariant: I1 supply, I5 delivery, I6 log.
+    /// Which invariant: I1 supply, I2 escrow backing, I3 books of a pool, I4 payouts by rule, I5 delivery, I6 log.
     pub invariant: &'static str,
     /// The process or stream.
     pub subject: Id,
@@ -36,12 +40,21 @@ pub struct AuditReport {
     pub messages: u64,
     /// Token processes whose supply was checked.
     pub tokens: u64,
+    /// Pools whose books and payouts were checked.
+    pub pools: u64,
+    /// Benchmark processes whose escrow was compared with what their token has for them.
+    pub backings: u64,
     /// What does not hold.
     pub findings: Vec<Finding>,
 }
 
 /// Audits the data directory of a node that is stopped.
 pub fn audit(data: &Path) -> Result<AuditReport, NodeError> {
+    if !data.join("log.sqlite").exists() {
+        let reason = "there is no log in it; name the data directory of a node".to_owned();
+        return Err(NodeError::Data { path: data.to_owned(), reason });
+    }
+    let _directory = DataDirectory::take(data)?;
     let settings = LogSettings {
         path: data.join("log.sqlite"),
         clock: Arc::new(Clock::new(ClockConfig::Real, 0)),
@@ -66,7 +79,13 @@ pub fn audit(data: &Path) -> Result<AuditReport, NodeError> {
         let folder = data.join("processes");
         if runtime::path(&folder, &process).exists() {
             deliveries(&mut report, &log, &folder, process)?;
-            supply(&mut report, &folder, process)?;
+            let ledger = Ledger::open(&folder, process)?;
+            if ledger.is_token()? {
+                money::supply(&mut report, &ledger)?;
+            }
+            if ledger.is_benchmark()? {
+                money::escrow(&mut report, &log, &folder, &ledger)?;
+            }
         }
     }
     Ok(report)
@@ -104,25 +123,4 @@ fn deliveries(report: &mut AuditReport, log: &SqliteLog, folder: &Path, process:
             }
         }
     }
-}
-
-/// I1: the balances of a token are its supply.
-fn supply(report: &mut AuditReport, folder: &Path, process: Id) -> Result<(), NodeError> {
-    let connection = Connection::open(runtime::path(folder, &process)).map_err(LogError::from)?;
-    let is_token = "SELECT count(*) = 2 FROM sqlite_schema WHERE type = 'table' AND name IN ('token', 'balances')";
-    if !connection.query_row(is_token, (), |row| row.get::<_, bool>(0)).map_err(LogError::from)? {
-        return Ok(());
-    }
-    let supply: String =
-        connection.query_row("SELECT supply FROM token", (), |row| row.get(0)).map_err(LogError::from)?;
-    let mut statement = connection.prepare("SELECT quantity FROM balances").map_err(LogError::from)?;
-    let rows = statement.query_map((), |row| row.get::<_, String>(0)).map_err(LogError::from)?;
-    let quantities = rows.collect::<rusqlite::Result<Vec<String>>>().map_err(LogError::from)?;
-    let parsed: Option<Vec<Quantity>> = quantities.iter().map(|text| text.parse().ok()).collect();
-    let sum = parsed.and_then(Quantity::checked_sum);
-    report.tokens += 1;
-    if sum.map(|sum| sum.to_string()).as_ref() != Some(&supply) {
-        report.find("I1", process, format!("the balances are {sum:?} and the supply is {supply}"));
-    }
-    Ok(())
 }
