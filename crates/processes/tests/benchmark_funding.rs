@@ -307,6 +307,16 @@ fn a_refund_of_somebody_else_is_held_and_not_sent_round_and_round() {
     let outcome = contest.world.outcome(contest.benchmark, notice).unwrap().unwrap();
     assert!(outcome.messages.is_empty() && outcome.output.error.is_some());
     assert_eq!((contest.escrow(), contest.balance("fiona")), (60, before - 60));
+
+    // Only the owner lets it go, and once.
+    let notice = notice.to_string();
+    let pairs = [("Action", "Return-Held"), ("Notice", notice.as_str())];
+    let stranger = contest.world.send(wallet("fiona"), contest.benchmark, &pairs, "");
+    assert!(stranger.unwrap_err().contains("owner"));
+    contest.world.send(wallet("owner"), contest.benchmark, &pairs, "").unwrap();
+    contest.moment();
+    assert_eq!((contest.escrow(), contest.balance("fiona")), (0, before));
+    assert!(contest.world.send(wallet("owner"), contest.benchmark, &pairs, "").is_err());
 }
 
 #[test]

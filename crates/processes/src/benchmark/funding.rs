@@ -8,8 +8,8 @@ use super::payments::{self, Refund};
 use super::pool::{self, Pool, Status};
 use super::turn::Turn;
 use crate::limits::{FUNDINGS_PER_POOL_MAX, POOL_OPENING_MS, POOLS_PER_FUNDER_MAX};
-use crate::payload::{optional, parsed, quantity};
-use crate::{Fault, Store};
+use crate::payload::{only, optional, parsed, quantity};
+use crate::{Fault, Store, column};
 
 /// Money that a token says it has booked to this process.
 struct Notice {
@@ -192,5 +192,22 @@ fn hold(turn: &mut Turn<'_, '_>, notice: &Notice, reason: &str) -> Result<(), Fa
         ),
     )?;
     turn.say(format!("{} are held: a refund is not refunded", notice.quantity));
+    Ok(())
+}
+
+/// `Return-Held`: the owner has looked at money that is held, and lets it go back to who sent it. A person decides each
+/// time, so that it cannot go round for ever.
+pub(super) fn return_held(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
+    only(turn.message, &turn.env.owner, "the owner of this process", "Return-Held")?;
+    let id: Id = parsed(turn.message, "Notice")?;
+    let sql = "SELECT token, sender, quantity FROM held WHERE notice = ?";
+    let found = turn.store.first(sql, [id.to_string()], |row| {
+        let (payer, quantity) = (column::parsed(row, 1)?, column::parsed(row, 2)?);
+        Ok((column::parsed::<Id>(row, 0)?, Refund { notice: id, pool: None, payer, quantity }))
+    })?;
+    let (token, refund) = found.ok_or_else(|| Fault::NotFound { what: "held notice", name: id.to_string() })?;
+    payments::decide_refund(turn, &token, &refund, "returned by the owner")?;
+    turn.store.execute("DELETE FROM held WHERE notice = ?", [id.to_string()])?;
+    turn.say(format!("{} go back to {}", refund.quantity, refund.payer));
     Ok(())
 }

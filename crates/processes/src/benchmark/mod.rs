@@ -34,7 +34,8 @@ use crate::{Cron, Env, Fault, Module, Store};
 pub use self::audit::{Books, PoolBooks, audit};
 
 /// The actions of a benchmark for people, as an error names them.
-const ACTIONS: &str = "Info, Get-Pools, Get-Pool, Leaderboard, Join-Pool, Update-Leaderboard and Allocate-Rewards";
+const ACTIONS: &str = "Info, Get-Pools, Get-Pool, Leaderboard, Join-Pool, Update-Leaderboard, Allocate-Rewards and \
+     Return-Held";
 
 /// The period of the clocks, milliseconds: 24 hours.
 const DAILY_MS: u64 = 86_400_000;
@@ -101,6 +102,7 @@ fn change(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
         "Model-Facts" => joining::model_facts(turn),
         "Score-Response" => scores::score_response(turn),
         "Update-Leaderboard" => leaderboard::update(turn),
+        "Return-Held" => funding::return_held(turn),
         "Allocate-Rewards" => {
             payments::retry_failed(turn)?;
             turn.say("rewards are allocated by the clock; what was due is done");
