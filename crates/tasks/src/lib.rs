@@ -17,6 +17,8 @@ pub mod limits;
 mod metric;
 mod prompt;
 mod protocol;
+#[allow(dead_code, unreachable_pub)]
+mod python;
 mod question;
 pub mod statistics;
 mod task;
