@@ -13,11 +13,11 @@
 mod balance;
 mod error;
 mod extraction;
+pub mod harness;
 pub mod limits;
 mod metric;
 mod prompt;
 mod protocol;
-#[allow(dead_code, unreachable_pub)]
 mod python;
 mod question;
 pub mod statistics;
