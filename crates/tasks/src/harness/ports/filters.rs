@@ -21,11 +21,13 @@ static BY_PARAMETER: LazyLock<Option<Regex>> = LazyLock::new(|| {
 
 /// The documents that a function keeps: those whose field has a value. Nothing if the function is written otherwise.
 pub(super) fn equality(python: &str, function: &str) -> Option<(String, Value)> {
-    let definition = BY_PARAMETER.as_ref()?.captures(python).ok()??;
-    let group = |name: &str| definition.name(name).map(|found| found.as_str());
-    let (name, parameter, field) = (group("name")?, group("parameter")?, group("field")?);
-    let value = partial(python, function, name, parameter).or_else(|| generated(python, function, name, parameter))?;
-    Some((field.to_owned(), value))
+    BY_PARAMETER.as_ref()?.captures_iter(python).flatten().find_map(|definition| {
+        let group = |name: &str| definition.name(name).map(|found| found.as_str());
+        let (name, parameter, field) = (group("name")?, group("parameter")?, group("field")?);
+        let value = partial(python, function, name, parameter);
+        let value = value.or_else(|| generated(python, function, name, parameter))?;
+        Some((field.to_owned(), value))
+    })
 }
 
 /// `process_law = partial(process_docs, subject="law")`.

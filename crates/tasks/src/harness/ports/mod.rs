@@ -190,8 +190,8 @@ fn filled(templates: &Templates, key: &str, value: &Value, document: &Document) 
 /// The port of a function, if its file is the one that was ported.
 fn find(key: &str, function: &str, source: &dyn Source) -> Result<(&'static str, Function), TaskError> {
     let refused = |reason: String| TaskError::Function { key: key.to_owned(), function: function.to_owned(), reason };
-    let (path, name) = function.rsplit_once('.').unwrap_or(("", function));
-    let is_at = |file: &&PortedFile| path == file.path || path.ends_with(&format!("/{}", file.path));
+    let (python, name) = python_file(function).unwrap_or_default();
+    let is_at = |file: &&PortedFile| python.strip_suffix(".py").is_some_and(|path| is_behind(path, file.path));
     let ported = functions::FILES.iter().find(is_at);
     let ported =
         ported.and_then(|file| file.functions.iter().find(|(known, _)| *known == name).map(|port| (file, port)));
@@ -199,13 +199,17 @@ fn find(key: &str, function: &str, source: &dyn Source) -> Result<(&'static str,
         let files: Vec<&str> = functions::FILES.iter().map(|file| file.path).collect();
         return Err(refused(format!("it is Python; ported are functions of {}", files.join(", "))));
     };
-    if let Some((python, _)) = python_file(function)
-        && let Some(text) = source.read(&python)
+    if let Some(text) = source.read(&python)
         && hex(&Sha256::digest(text.as_bytes())) != file.sha256
     {
         return Err(refused(format!("'{python}' is not the file that was ported, so it may do something else")));
     }
     Ok((known, *port))
+}
+
+/// Whether a path is another one, or that one in some folder.
+fn is_behind(path: &str, end: &str) -> bool {
+    path.strip_suffix(end).is_some_and(|folder| folder.is_empty() || folder.ends_with('/'))
 }
 
 fn wrong_kind(key: &str, function: &str) -> TaskError {
