@@ -166,7 +166,6 @@ impl Values {
 }
 
 /// References and answers for scores of translations. A reference that not every document has counts for none.
-#[expect(clippy::type_complexity, reason = "pairs of references and an answer")]
 fn references<'a>(aggregation: Aggregation, scores: &[&'a Score]) -> Result<Vec<(Vec<&'a str>, &'a str)>, TaskError> {
     let mut all = Vec::with_capacity(scores.len());
     for score in scores {

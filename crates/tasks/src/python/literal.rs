@@ -262,40 +262,41 @@ impl Reader<'_> {
     fn escape(&mut self, joined: &mut String) -> Option<()> {
         let next = self.rest.chars().next()?;
         self.rest = &self.rest[next.len_utf8()..];
-        let digits = match next {
-            'n' => return push(joined, '\n'),
-            't' => return push(joined, '\t'),
-            'r' => return push(joined, '\r'),
-            'a' => return push(joined, '\u{7}'),
-            'b' => return push(joined, '\u{8}'),
-            'f' => return push(joined, '\u{c}'),
-            'v' => return push(joined, '\u{b}'),
-            '\n' => return Some(()),
-            '\\' | '\'' | '"' => return push(joined, next),
-            'x' => 2,
-            'u' => 4,
-            'U' => 8,
+        let character = match next {
+            'n' => '\n',
+            't' => '\t',
+            'r' => '\r',
+            'a' => '\u{7}',
+            'b' => '\u{8}',
+            'f' => '\u{c}',
+            'v' => '\u{b}',
+            '\\' | '\'' | '"' => next,
+            'x' => self.code(2, 16)?,
+            'u' => self.code(4, 16)?,
+            'U' => self.code(8, 16)?,
             '0'..='7' => {
                 let more = self.rest.bytes().take(2).take_while(|digit| matches!(digit, b'0'..=b'7')).count();
                 let octal = format!("{next}{}", &self.rest[..more]);
                 self.rest = &self.rest[more..];
-                return push(joined, char::from_u32(u32::from_str_radix(&octal, 8).ok()?)?);
+                char::from_u32(u32::from_str_radix(&octal, 8).ok()?)?
             }
+            '\n' => return Some(()),
             _ => {
                 // An escape that is none stands for itself.
                 joined.push('\\');
-                return push(joined, next);
+                next
             }
         };
+        joined.push(character);
+        Some(())
+    }
+
+    /// The character whose code is written in so many digits.
+    fn code(&mut self, digits: usize, radix: u32) -> Option<char> {
         let code = self.rest.get(..digits)?;
         self.rest = &self.rest[digits..];
-        push(joined, char::from_u32(u32::from_str_radix(code, 16).ok()?)?)
+        char::from_u32(u32::from_str_radix(code, radix).ok()?)
     }
-}
-
-fn push(joined: &mut String, character: char) -> Option<()> {
-    joined.push(character);
-    Some(())
 }
 
 #[cfg(test)]
@@ -339,7 +340,7 @@ mod tests {
             ("1 2", None),
             ("'a\nb'", None),
             ("", None),
-            ("Truely", None),
+            ("True_", None),
         ] {
             assert_eq!(evaluate(written), value, "{written}");
         }

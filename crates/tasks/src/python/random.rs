@@ -175,7 +175,7 @@ mod tests {
             ),
             (0, 5, 5, vec![3, 4, 0, 1, 2]),
             (42, 100, 8, vec![81, 14, 3, 94, 35, 31, 28, 17]),
-            (4294967296, 1000, 4, vec![115, 359, 427, 957]),
+            (4_294_967_296, 1000, 4, vec![115, 359, 427, 957]),
             (1234, 1, 1, vec![0]),
             (9, 70000, 3, vec![60687, 48930, 35013]),
         ] {
@@ -188,9 +188,9 @@ mod tests {
     #[expect(clippy::float_cmp, reason = "equal to the last bit is what is claimed")]
     fn fractions_and_choices_are_those_of_cpython() {
         let mut random = Random::new(0);
-        assert_eq!([random.random(), random.random()], [0.8444218515250481, 0.7579544029403025]);
+        assert_eq!([random.random(), random.random()], [0.844_421_851_525_048_1, 0.757_954_402_940_302_5]);
         assert_eq!(Random::new(7).choices(10, 8), [3, 1, 6, 0, 5, 3, 0, 5]);
-        assert_eq!(Random::new(1 << 40).random(), 0.1036394562812375);
+        assert_eq!(Random::new(1 << 40).random(), 0.103_639_456_281_237_5);
     }
 
     #[test]

@@ -127,15 +127,12 @@ fn replaced(text: &[char], rule: impl Fn(char, char) -> Option<Vec<char>>) -> Ve
     let mut out = Vec::with_capacity(text.len() + 8);
     let mut place = 0;
     while let Some(first) = text.get(place) {
-        match text.get(place + 1).and_then(|second| rule(*first, *second)) {
-            Some(new) => {
-                out.extend(new);
-                place += 2;
-            }
-            None => {
-                out.push(*first);
-                place += 1;
-            }
+        if let Some(new) = text.get(place + 1).and_then(|second| rule(*first, *second)) {
+            out.extend(new);
+            place += 2;
+        } else {
+            out.push(*first);
+            place += 1;
         }
     }
     out

@@ -2,6 +2,7 @@
 //! reference, per word of the reference. Which shifts are tried, and which one is taken, are those of Tercom as
 //! sacrebleu has them by default (small letters, no other tokenizing).
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use crate::python::text::{strip_end, words};
@@ -93,12 +94,15 @@ fn edits(answer: &[String], reference: &[String]) -> usize {
     shifts + distance(&current, &reference).0
 }
 
+/// What a shift gains, how long it is, where it is from and where it goes.
+type Rank = (i64, usize, Reverse<usize>, Reverse<usize>);
+
 /// The shift that gains most, of equals the longest, then the one from furthest ahead, then to furthest ahead; what it
 /// gains, and the words after it.
 fn best_shift(answer: &[usize], reference: &[usize], tried: &mut usize) -> (i64, Vec<usize>) {
     let (before, steps) = distance(answer, reference);
     let alignment = Alignment::new(&steps);
-    let mut best: Option<(i64, usize, std::cmp::Reverse<usize>, std::cmp::Reverse<usize>, Vec<usize>)> = None;
+    let mut best: Option<(Rank, Vec<usize>)> = None;
     for (start, target, length) in matching_runs(answer, reference) {
         let wrong_answer = alignment.answer_wrong[start..start + length].iter().any(|wrong| *wrong);
         let wrong_reference = alignment.reference_wrong[target..target + length].iter().any(|wrong| *wrong);
@@ -124,16 +128,16 @@ fn best_shift(answer: &[usize], reference: &[usize], tried: &mut usize) -> (i64,
             let shifted = shifted(answer, start, length, to);
             let gain = before as i64 - distance(&shifted, reference).0 as i64;
             *tried += 1;
-            let candidate = (gain, length, std::cmp::Reverse(start), std::cmp::Reverse(to), shifted);
-            if best.as_ref().is_none_or(|best| candidate > *best) {
-                best = Some(candidate);
+            let rank = (gain, length, Reverse(start), Reverse(to));
+            if best.as_ref().is_none_or(|(highest, _)| rank > *highest) {
+                best = Some((rank, shifted));
             }
         }
         if *tried >= SHIFTS_TRIED_MAX {
             break;
         }
     }
-    best.map_or_else(|| (0, answer.to_vec()), |(gain, _, _, _, shifted)| (gain, shifted))
+    best.map_or_else(|| (0, answer.to_vec()), |((gain, ..), shifted)| (gain, shifted))
 }
 
 /// Where each word of the reference stands in the answer, and which words of both are wrong.

@@ -197,8 +197,8 @@ fn race_text(document: &Document) -> Result<Value, String> {
         let answer = options.get(race_answer(problem)?).ok_or_else(|| "the answer is not an option".to_owned())?;
         match question.strip_suffix("  _  .") {
             // A gap at the end is filled in, with one space before it.
-            Some(before) => out.push_str(&format!("{before} {answer}\n")),
-            None => out.push_str(&format!("Question: {question}\nAnswer: {answer}\n")),
+            Some(before) => out.extend([format!("{before} {answer}\n")]),
+            None => out.extend([format!("Question: {question}\nAnswer: {answer}\n")]),
         }
     }
     out.push_str(string(&last, "question")?);
@@ -221,7 +221,7 @@ fn race_choice(document: &Document) -> Result<Value, String> {
 fn medqa_text(document: &Document) -> Result<Value, String> {
     let mut out = format!("Question: {}\n", literal::text(value(document, "sent1")?));
     for (letter, field) in ["A", "B", "C", "D"].into_iter().zip(["ending0", "ending1", "ending2", "ending3"]) {
-        out.push_str(&format!("{letter}. {}\n", literal::text(value(document, field)?)));
+        out.extend([format!("{letter}. {}\n", literal::text(value(document, field)?))]);
     }
     Ok(json!(out + "Answer:"))
 }
@@ -234,7 +234,7 @@ fn logiqa_text(document: &Document) -> Result<Value, String> {
     let mut out =
         format!("Passage: {}\nQuestion: {}\nChoices:\n", string(document, "context")?, string(document, "question")?);
     for (letter, option) in ["A", "B", "C", "D"].into_iter().zip(strings(document, "options")?) {
-        out.push_str(&format!("{letter}. {option}\n"));
+        out.extend([format!("{letter}. {option}\n")]);
     }
     Ok(json!(out + "Answer:"))
 }
@@ -261,7 +261,7 @@ fn truthfulqa_mc2(document: &Document, values: &[f64]) -> Result<Vec<(&'static s
 fn mmlu_pro_text(document: &Document) -> Result<Value, String> {
     let mut out = format!("Question:\n{}\nOptions:\n", string(document, "question")?);
     for (letter, option) in ('A'..='J').zip(strings(document, "options")?) {
-        out.push_str(&format!("{letter}. {}\n", text::strip(&option)));
+        out.extend([format!("{letter}. {}\n", text::strip(&option))]);
     }
     Ok(json!(out + "Answer: Let's think step by step."))
 }

@@ -25,6 +25,9 @@ struct PortedFile {
     functions: &'static [(&'static str, Function)],
 }
 
+/// Named values of a document, or why there are none.
+type Results = Result<Vec<(&'static str, f64)>, String>;
+
 #[derive(Clone, Copy)]
 enum Function {
     /// New fields of a document.
@@ -32,7 +35,7 @@ enum Function {
     /// A text, a target or a list of choices.
     Value(fn(&Document) -> Result<Value, String>),
     /// Named values of a document from the log-likelihoods of its choices.
-    Results(fn(&Document, &[f64]) -> Result<Vec<(&'static str, f64)>, String>),
+    Results(fn(&Document, &[f64]) -> Results),
 }
 
 /// A ported function that makes a text, a target or a list of choices.
@@ -46,7 +49,7 @@ pub struct ValuePort {
 #[derive(Clone, Copy)]
 pub struct ResultsPort {
     name: &'static str,
-    function: fn(&Document, &[f64]) -> Result<Vec<(&'static str, f64)>, String>,
+    function: fn(&Document, &[f64]) -> Results,
 }
 
 /// A ported function that gives a document new fields.
