@@ -9,6 +9,42 @@ pub enum TaskError {
     /// The file needs Python.
     #[error("the task file uses '!function', which needs Python; only declarative tasks can be run")]
     Python,
+    /// A function of Python that is not one of those that were ported.
+    #[error("the task file says {key}: !function {function}: {reason}")]
+    Function {
+        /// Which key.
+        key: String,
+        /// The function, with the path of its file.
+        function: String,
+        /// Why it cannot be used.
+        reason: String,
+    },
+    /// A key, or a value of a key, that is not supported.
+    #[error("the task file says {key}: {value}, which is not supported: {reason}")]
+    Unsupported {
+        /// Which key.
+        key: String,
+        /// What it says, shortened.
+        value: String,
+        /// Why not, or what is.
+        reason: String,
+    },
+    /// A file that is included and cannot be.
+    #[error("the file '{path}' cannot be included: {reason}")]
+    Include {
+        /// Its path.
+        path: String,
+        /// Why not.
+        reason: String,
+    },
+    /// Documents or responses from which a score cannot be made.
+    #[error("the score cannot be made: {what}: {reason}")]
+    Score {
+        /// What cannot be computed.
+        what: String,
+        /// Why not.
+        reason: String,
+    },
     /// The parts of the file do not fit together.
     #[error("the task file says {key}: {value}, {reason}")]
     Key {

@@ -13,10 +13,12 @@
 mod balance;
 mod error;
 mod extraction;
+pub mod harness;
 pub mod limits;
 mod metric;
 mod prompt;
 mod protocol;
+mod python;
 mod question;
 pub mod statistics;
 mod task;

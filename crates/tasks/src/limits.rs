@@ -62,3 +62,31 @@ pub const REGEX_MATCHES_MAX: usize = 4096;
 
 /// Bytes of an answer that is counted as a label: a longer one is a free answer.
 pub const LABEL_BYTES_MAX: usize = 64;
+
+/// Bytes of a task file that the person who runs the evaluation has chosen; a few of lm-evaluation-harness hold many
+/// few-shot examples.
+pub const HARNESS_BYTES_MAX: usize = 1024 * 1024;
+
+/// Nodes of such a task file.
+pub const HARNESS_NODES_MAX: usize = 64 * 1024;
+
+/// Files that such a task file may include, with those that they include.
+pub const HARNESS_INCLUDES_MAX: usize = 32;
+
+/// Steps that a template of such a task file may take for one document.
+pub const HARNESS_TEMPLATE_STEPS_MAX: u64 = 1_000_000;
+
+/// Bytes of one text that such a template makes.
+pub const HARNESS_RENDERED_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Few-shot examples of one prompt.
+pub const FEW_SHOT_MAX: usize = 256;
+
+/// Choices of one document of such a task.
+pub const HARNESS_CHOICES_MAX: usize = 1024;
+
+/// Answers that are asked for to one request (`repeats`).
+pub const REPEATS_MAX: usize = 1024;
+
+/// Resamples of a bootstrap: what lm-evaluation-harness takes.
+pub const BOOTSTRAP_MAX: usize = 100_000;

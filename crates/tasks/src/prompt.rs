@@ -85,7 +85,7 @@ impl Templates {
     pub(crate) fn render(&self, key: &str, question: &Question) -> Result<String, TaskError> {
         let refused = |reason: String| TaskError::Render { key: key.to_owned(), reason };
         let template = self.environment.get_template(key).map_err(|error| refused(told(&error)))?;
-        let mut rendered = Capped(Vec::new());
+        let mut rendered = Capped::new(RENDERED_BYTES_MAX);
         if let Some(field) = question.field(template.source()) {
             let value = Value::from(Serde(field));
             write!(rendered, "{}", python_text(&value)).map_err(|error| refused(error.to_string()))?;
@@ -93,23 +93,23 @@ impl Templates {
             let context = Value::from(Serde(question.fields()));
             template.render_captured_to(context, &mut rendered).map_err(|error| refused(told(&error)))?;
         }
-        String::from_utf8(rendered.0).map_err(|_| refused("it is not UTF-8 text".to_owned()))
+        String::from_utf8(rendered.into_bytes()).map_err(|_| refused("it is not UTF-8 text".to_owned()))
     }
 }
 
-fn syntax() -> SyntaxConfig {
+pub(crate) fn syntax() -> SyntaxConfig {
     // The delimiters are the usual ones, so building cannot fail; if it did, the usual ones would be returned anyway.
     SyntaxConfig::builder().keep_trailing_newline(true).build().unwrap_or_default()
 }
 
 /// The expression of a template that is nothing else.
-fn expression_of(source: &str) -> Option<&str> {
+pub(crate) fn expression_of(source: &str) -> Option<&str> {
     let inner = source.trim().strip_prefix("{{")?.strip_suffix("}}")?;
     (!inner.contains("{{") && !inner.contains("}}")).then_some(inner)
 }
 
 /// What went wrong, in one line.
-fn told(error: &Error) -> String {
+pub(crate) fn told(error: &Error) -> String {
     let text = error.to_string();
     let mut cause = std::error::Error::source(error);
     let mut line = text.lines().next().unwrap_or_default().to_owned();
@@ -121,15 +121,28 @@ fn told(error: &Error) -> String {
     line
 }
 
-/// A buffer that takes no more than a prompt may have.
-struct Capped(Vec<u8>);
+/// A buffer that takes no more than it was made for.
+pub(crate) struct Capped {
+    bytes: Vec<u8>,
+    most: usize,
+}
+
+impl Capped {
+    pub(crate) fn new(most: usize) -> Self {
+        Self { bytes: Vec::new(), most }
+    }
+
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+}
 
 impl Write for Capped {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.0.len() + bytes.len() > RENDERED_BYTES_MAX {
-            return Err(io::Error::other(format!("the text is longer than {RENDERED_BYTES_MAX} bytes")));
+        if self.bytes.len() + bytes.len() > self.most {
+            return Err(io::Error::other(format!("the text is longer than {} bytes", self.most)));
         }
-        self.0.extend_from_slice(bytes);
+        self.bytes.extend_from_slice(bytes);
         Ok(bytes.len())
     }
 

@@ -1,0 +1,351 @@
+//! An evaluation: a task put to documents, from the requests to the results.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::aggregate::Values;
+use super::config::Output;
+use super::document::{Reading, Writer};
+use super::metric::Metric;
+use super::ports::Document;
+use super::request::{Request, Response};
+use super::score::{Judged, Score, likelihoods};
+use super::task::Task;
+use crate::TaskError;
+use crate::python::literal;
+use crate::python::text::{delimited, needs_delimiter};
+
+/// A task put to documents. Documents are counted from 0.
+#[derive(Debug, Clone)]
+pub struct Evaluation<'t> {
+    pub(super) task: &'t Task,
+    pub(super) documents: Vec<Document>,
+    pub(super) pool: Vec<Document>,
+    /// For each document the places of its examples in the pool.
+    pub(super) examples: Vec<Vec<usize>>,
+    pub(super) columns: BTreeSet<String>,
+    /// Each choice is a context of its own, and the target follows it.
+    pub(super) multiple_input: bool,
+    /// Documents have lists of right answers.
+    pub(super) multiple_target: bool,
+    pub(super) system_instruction: String,
+}
+
+/// One document under one filter pipeline.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sample {
+    /// Which document.
+    pub document: usize,
+    /// The name of the pipeline; `none` if the task has no filters.
+    pub filter: String,
+    /// The right answer, as the task file makes it.
+    pub target: Value,
+    /// What the pipeline made of the responses: log-likelihoods with whether they are greedy, or an answer.
+    pub filtered: Value,
+    /// The value of each metric.
+    pub metrics: Vec<(Metric, Score)>,
+}
+
+/// One metric under one filter pipeline, over all documents.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Aggregate {
+    /// The metric.
+    pub metric: Metric,
+    /// The name of the pipeline.
+    pub filter: String,
+    /// The result.
+    pub value: f64,
+    /// Its standard error, where there is one.
+    pub standard_error: Option<f64>,
+    /// Whether more is better.
+    pub higher_is_better: bool,
+    /// How many documents it is made of.
+    pub documents: usize,
+}
+
+impl Aggregate {
+    /// Its name in results: `acc,none`.
+    pub fn key(&self) -> String {
+        format!("{},{}", self.metric, self.filter)
+    }
+}
+
+impl Evaluation<'_> {
+    /// How many documents there are.
+    pub fn len(&self) -> usize {
+        self.documents.len()
+    }
+
+    /// Whether there is none; there always is one.
+    pub fn is_empty(&self) -> bool {
+        self.documents.is_empty()
+    }
+
+    /// A document, as it is after `process_docs`.
+    pub fn document(&self, number: usize) -> Result<&serde_json::Map<String, Value>, TaskError> {
+        self.documents.get(number).ok_or_else(|| no_document(number, self.len()))
+    }
+
+    /// The examples that stand before a document.
+    pub fn examples(&self, number: usize) -> Result<Vec<&serde_json::Map<String, Value>>, TaskError> {
+        let places = self.examples.get(number).ok_or_else(|| no_document(number, self.len()))?;
+        Ok(places.iter().filter_map(|place| self.pool.get(*place)).collect())
+    }
+
+    fn reading<'a>(&'a self, document: &'a Document) -> Reading<'a> {
+        Reading { templates: &self.task.templates, document, columns: &self.columns }
+    }
+
+    /// The right answer of a document, as the task file makes it.
+    pub fn target(&self, number: usize) -> Result<Value, TaskError> {
+        self.task.writer.target(&self.reading(self.document(number)?))
+    }
+
+    /// The choices of a document; empty if the task has none.
+    pub fn choices(&self, number: usize) -> Result<Vec<String>, TaskError> {
+        self.task.writer.choices(&self.reading(self.document(number)?))
+    }
+
+    /// What is asked about a document. Each request is to be answered `repeats` times.
+    pub fn requests(&self, number: usize) -> Result<Vec<Request>, TaskError> {
+        let document = self.document(number)?;
+        let config = &self.task.config;
+        match config.output {
+            Output::GenerateUntil => {
+                let generation = config.generation.clone();
+                Ok(vec![Request::Generate { context: self.context(number)?, generation }])
+            }
+            Output::Loglikelihood => {
+                let continuation = literal::text(&self.task.writer.target(&self.reading(document))?);
+                Ok(vec![Request::Loglikelihood { context: self.context(number)?, continuation }])
+            }
+            Output::LoglikelihoodRolling => {
+                let text = literal::text(&self.task.writer.target(&self.reading(document))?);
+                Ok(vec![Request::LoglikelihoodRolling { text }])
+            }
+            Output::MultipleChoice => self.multiple_choice(number, document),
+        }
+    }
+
+    fn multiple_choice(&self, number: usize, document: &Document) -> Result<Vec<Request>, TaskError> {
+        let config = &self.task.config;
+        let choices = self.task.writer.choices(&self.reading(document))?;
+        let delimiter = &config.target_delimiter;
+        let mut requests = Vec::new();
+        if self.multiple_input {
+            let target = literal::text(&self.task.writer.target(&self.reading(document))?);
+            let before = self.before(number)?;
+            let prefix = self.task.writer.gen_prefix(&self.reading(document))?;
+            for choice in &choices {
+                let context = format!("{before}{choice}{prefix}");
+                requests.push(Request::Loglikelihood { context, continuation: format!("{delimiter}{target}") });
+            }
+        } else {
+            let context = self.context(number)?;
+            for choice in &choices {
+                let continuation = format!("{delimiter}{choice}");
+                requests.push(Request::Loglikelihood { context: context.clone(), continuation });
+            }
+        }
+        if config.metrics.iter().any(|config| config.metric == Metric::AccMutualInfo) {
+            for choice in &choices {
+                let continuation = format!("{delimiter}{choice}");
+                requests.push(Request::Loglikelihood { context: String::new(), continuation });
+            }
+        }
+        Ok(requests)
+    }
+
+    /// What stands before a document's own text: the description and the examples.
+    fn before(&self, number: usize) -> Result<String, TaskError> {
+        let config = &self.task.config;
+        let document = self.document(number)?;
+        let description = match document.get(&config.description) {
+            Some(field) if !config.description.is_empty() => literal::text(field),
+            _ => self.task.templates.render("description", document)?,
+        };
+        let mut before = delimited(&self.system_instruction, &description, &config.fewshot_delimiter);
+        for example in self.examples(number)? {
+            before.push_str(&self.example(example)?);
+        }
+        Ok(before)
+    }
+
+    fn example(&self, document: &Document) -> Result<String, TaskError> {
+        let config = &self.task.config.fewshot;
+        let writer: &Writer = &self.task.few_shot_writer;
+        let reading = self.reading(document);
+        let choices = writer.choices(&reading)?;
+        let text = match writer.text(&reading)? {
+            number if self.multiple_input => chosen(&choices, &number)?.to_owned(),
+            text => as_text("doc_to_text", &text)?,
+        };
+        let prefix = writer.gen_prefix(&reading)?;
+        let answer = match writer.target(&reading)? {
+            Value::Array(several) => match several.first() {
+                Some(first) => as_text("doc_to_target", first)?,
+                None => return Err(not_a_text("doc_to_target", &Value::Array(Vec::new()))),
+            },
+            number @ (Value::Number(_) | Value::Bool(_)) if !choices.is_empty() && !self.multiple_input => {
+                chosen(&choices, &number)?.to_owned()
+            }
+            target => as_text("doc_to_target", &target)?,
+        };
+        if answer.is_empty() {
+            return Ok(with_prefix(text, &prefix, &config.target_delimiter));
+        }
+        let delimiter =
+            if prefix.is_empty() || needs_delimiter(&text, &prefix) { &config.target_delimiter } else { "" };
+        Ok(format!("{text}{delimiter}{}{}", delimited(&prefix, &answer, " "), config.fewshot_delimiter))
+    }
+
+    /// The whole prompt of a document.
+    fn context(&self, number: usize) -> Result<String, TaskError> {
+        let reading = self.reading(self.document(number)?);
+        let text = as_text("doc_to_text", &self.task.writer.text(&reading)?)?;
+        let prefix = self.task.writer.gen_prefix(&reading)?;
+        let own = with_prefix(text, &prefix, &self.task.config.target_delimiter);
+        Ok(self.before(number)? + &own)
+    }
+
+    /// Judges the responses. For each document, for each of its requests in their order, as many responses as the task
+    /// has `repeats`. Gives the documents in their order, once for each filter pipeline.
+    pub fn judge(&self, responses: &[Vec<Vec<Response>>]) -> Result<Vec<Sample>, TaskError> {
+        if responses.len() != self.len() {
+            let reason = format!("there are {} of them for {} documents", responses.len(), self.len());
+            return Err(TaskError::Score { what: "the responses".to_owned(), reason });
+        }
+        let mut samples = Vec::new();
+        for pipeline in 0..self.task.pipelines.len() {
+            for (number, responses) in responses.iter().enumerate() {
+                samples.push(self.judge_one(pipeline, number, responses)?);
+            }
+        }
+        Ok(samples)
+    }
+
+    fn judge_one(&self, pipeline: usize, number: usize, responses: &[Vec<Response>]) -> Result<Sample, TaskError> {
+        let document = self.document(number)?;
+        let pipeline = &self.task.pipelines[pipeline];
+        let config = &self.task.config;
+        let target = self.target(number)?;
+        let judged = Judged {
+            config,
+            target: target.clone(),
+            multiple_input: if self.multiple_input {
+                Some(self.task.writer.text(&self.reading(document))?)
+            } else {
+                None
+            },
+            multiple_target: self.multiple_target,
+            choices: self.task.writer.choices(&self.reading(document))?,
+        };
+        let (filtered, metrics) = if config.output == Output::GenerateUntil {
+            let [answers] = responses else { return Err(no_response(number)) };
+            let answers: Option<Vec<String>> = answers.iter().map(text_of).collect();
+            let filtered = pipeline.run(&answers.ok_or_else(|| no_response(number))?, document)?;
+            let metrics = judged.generated(&filtered)?;
+            (filtered, metrics)
+        } else {
+            let first: Option<Vec<Response>> = responses.iter().map(|repeats| repeats.first().cloned()).collect();
+            let first = first.ok_or_else(|| no_response(number))?;
+            let metrics = match &config.process_results {
+                None => judged.scores(&first)?,
+                Some(port) => {
+                    let values: Vec<f64> = likelihoods(&first)?.iter().map(|(value, _)| *value).collect();
+                    self.named(port.results(document, &values)?)
+                }
+            };
+            (first.iter().map(logged).collect(), metrics)
+        };
+        Ok(Sample { document: number, filter: pipeline.name.clone(), target, filtered, metrics })
+    }
+
+    /// What a port computed, as metrics of the task.
+    fn named(&self, results: Vec<(&'static str, f64)>) -> Vec<(Metric, Score)> {
+        let metrics = self.task.config.metrics.iter().map(|config| config.metric);
+        let value = |metric: Metric| results.iter().find(|(name, _)| *name == metric.name());
+        metrics.filter_map(|metric| value(metric).map(|(_, value)| (metric, Score::Number(*value)))).collect()
+    }
+
+    /// Puts the samples together: each metric under each filter pipeline, with standard errors from at most so many
+    /// resamples (lm-evaluation-harness takes 100,000), and without them for 0.
+    pub fn aggregate(&self, samples: &[Sample], resamples: usize) -> Result<Vec<Aggregate>, TaskError> {
+        let mut aggregates = Vec::new();
+        for pipeline in &self.task.pipelines {
+            for config in &self.task.config.metrics {
+                let of_pipeline = samples.iter().filter(|sample| sample.filter == pipeline.name);
+                let scores: Vec<&Score> = of_pipeline
+                    .flat_map(|sample| sample.metrics.iter())
+                    .filter(|(metric, _)| *metric == config.metric)
+                    .map(|(_, score)| score)
+                    .collect();
+                if scores.is_empty() {
+                    continue;
+                }
+                let values = Values::new(config.aggregation, &scores)?;
+                aggregates.push(Aggregate {
+                    metric: config.metric,
+                    filter: pipeline.name.clone(),
+                    value: values.result(config.aggregation)?,
+                    standard_error: values.standard_error(config.aggregation, resamples)?,
+                    higher_is_better: config.higher_is_better,
+                    documents: scores.len(),
+                });
+            }
+        }
+        Ok(aggregates)
+    }
+}
+
+/// A text, and behind it what the answer begins with.
+fn with_prefix(text: String, prefix: &str, delimiter: &str) -> String {
+    let delimiter = if needs_delimiter(&text, prefix) { delimiter } else { "" };
+    format!("{text}{delimiter}{prefix}")
+}
+
+fn text_of(response: &Response) -> Option<String> {
+    match response {
+        Response::Text(text) => Some(text.clone()),
+        _ => None,
+    }
+}
+
+fn logged(response: &Response) -> Value {
+    match response {
+        Response::Loglikelihood { loglikelihood, greedy } => serde_json::json!([loglikelihood, greedy]),
+        Response::Rolling(value) => serde_json::json!(value),
+        Response::Text(text) => Value::from(text.as_str()),
+    }
+}
+
+fn no_document(number: usize, count: usize) -> TaskError {
+    TaskError::Score { what: format!("document {number}"), reason: format!("there are {count} documents") }
+}
+
+fn no_response(number: usize) -> TaskError {
+    let reason = "its responses are not those to its requests".to_owned();
+    TaskError::Score { what: format!("document {number}"), reason }
+}
+
+fn not_a_text(key: &str, value: &Value) -> TaskError {
+    let shown: String = literal::repr(value).chars().take(80).collect();
+    TaskError::Render { key: key.to_owned(), reason: format!("it is {shown} and not a text") }
+}
+
+fn as_text(key: &str, value: &Value) -> Result<String, TaskError> {
+    value.as_str().map(str::to_owned).ok_or_else(|| not_a_text(key, value))
+}
+
+/// The choice of a number; a negative one counts from the end.
+fn chosen<'c>(choices: &'c [String], number: &Value) -> Result<&'c str, TaskError> {
+    let place = number.as_i64().or_else(|| number.as_bool().map(i64::from));
+    let place = place.map(|place| if place < 0 { place + choices.len() as i64 } else { place });
+    let choice = place.and_then(|place| usize::try_from(place).ok()).and_then(|place| choices.get(place));
+    choice.map(String::as_str).ok_or_else(|| {
+        let shown: String = literal::repr(number).chars().take(80).collect();
+        let reason = format!("{shown} is none of the {} choices (the first has number 0)", choices.len());
+        TaskError::Render { key: "doc_to_target".to_owned(), reason }
+    })
+}

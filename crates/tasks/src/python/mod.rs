@@ -1,0 +1,7 @@
+//! What Python does where lm-evaluation-harness leaves it to Python: its random numbers, the text of its values, its
+//! literals, its idea of white space, and its regular expressions. Prompts and scores are equal only if these are.
+
+pub(crate) mod literal;
+pub(crate) mod random;
+pub(crate) mod regex;
+pub(crate) mod text;
