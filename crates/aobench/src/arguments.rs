@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    audit, bench, completions, config, dataset, model, pool, process, result, send, token, up, wallet, warp, work,
+    audit, bench, completions, config, dataset, eval, model, pool, process, result, send, token, up, wallet, warp, work,
 };
 use crate::demo;
 
@@ -67,6 +67,8 @@ pub(crate) enum Command {
     /// Pools: fund, join, follow, settle
     #[command(subcommand)]
     Pool(pool::PoolCommand),
+    /// Score models on tasks, without a node or a pool
+    Eval(Box<eval::EvalArguments>),
     /// Send any AO message
     Send(send::SendArguments),
     /// Show what came of a message

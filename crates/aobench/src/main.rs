@@ -8,6 +8,7 @@ mod config;
 mod contest;
 mod demo;
 mod development;
+mod eval;
 mod model_inspector;
 mod output;
 mod session;

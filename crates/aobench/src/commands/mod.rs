@@ -5,6 +5,7 @@ pub(crate) mod bench;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod dataset;
+pub(crate) mod eval;
 pub(crate) mod model;
 pub(crate) mod money;
 pub(crate) mod pool;
@@ -39,6 +40,7 @@ pub(crate) async fn run(arguments: Arguments, output: Output) -> anyhow::Result<
         Command::Process(command) => process::run(&global, command, output).await,
         Command::Audit(arguments) => audit::run(&global, arguments, output),
         Command::Bench(command) => bench::run(command, output).await,
+        Command::Eval(arguments) => eval::run(&global, *arguments, output).await,
         Command::Config(command) => {
             config::run(command, output);
             Ok(())

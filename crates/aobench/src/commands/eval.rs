@@ -1,0 +1,162 @@
+//! `aobench eval`: score models on tasks, without a node or a pool.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use tasks::harness::Options;
+
+use crate::arguments::GlobalArguments;
+use crate::config::Config;
+use crate::eval::compare::{self, Comparison};
+use crate::eval::source::DataArgument;
+use crate::eval::{self, Plan};
+use crate::output::{Column, Output, table};
+
+/// What can be typed after `aobench eval`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct EvalArguments {
+    #[command(subcommand)]
+    command: Option<EvalCommand>,
+    #[command(flatten)]
+    run: RunArguments,
+}
+
+#[derive(Debug, Subcommand)]
+enum EvalCommand {
+    /// Compare two results on the same documents: difference, interval, exact McNemar p
+    Compare {
+        /// A file of samples, or a folder with them
+        first: PathBuf,
+        /// Another one
+        second: PathBuf,
+        /// The metric, instead of the first of acc, exact_match, acc_norm that both have
+        #[arg(long)]
+        metric: Option<String>,
+    },
+}
+
+/// What is evaluated, and how.
+#[derive(Debug, Args)]
+struct RunArguments {
+    /// A GGUF file, the id of an uploaded one, or the URL of one; several times for several models
+    #[arg(long, short, required = true)]
+    model: Vec<String>,
+    /// A task file of lm-evaluation-harness (YAML), or 'siqa' or 'demo'; several times for several tasks
+    #[arg(long, short, required = true)]
+    task: Vec<String>,
+    /// Documents (jsonl, json, csv, tsv): FILE, SPLIT=FILE or TASK/SPLIT=FILE
+    #[arg(long, value_name = "FILE")]
+    data: Vec<DataArgument>,
+    /// Only the first so many documents
+    #[arg(long)]
+    limit: Option<usize>,
+    /// Examples before each document, instead of what the task says
+    #[arg(long)]
+    num_fewshot: Option<usize>,
+    /// Documents in one request to the engine; the results do not depend on it
+    #[arg(long, default_value = "auto")]
+    batch: String,
+    /// Engines side by side, one thread each; one for each processor if left out
+    #[arg(long)]
+    workers: Option<usize>,
+    /// Tokens of context at most, where the model allows as many
+    #[arg(long, default_value_t = inference::limits::CONTEXT_TOKENS_DEFAULT)]
+    context: u32,
+    /// What examples are drawn with
+    #[arg(long, default_value_t = 1234)]
+    seed: u64,
+    /// A text that stands before everything
+    #[arg(long, default_value = "")]
+    system_instruction: String,
+    /// Resamples for standard errors that have no formula
+    #[arg(long, default_value_t = 100_000)]
+    bootstrap: usize,
+    /// Write down each prompt with its answer, too
+    #[arg(long)]
+    log_samples: bool,
+    /// Where results go; an evaluation that was killed goes on from what is there
+    #[arg(long, short, default_value = "aobench-eval", value_name = "FOLDER")]
+    output: PathBuf,
+}
+
+pub(crate) async fn run(global: &GlobalArguments, arguments: EvalArguments, output: Output) -> anyhow::Result<()> {
+    if let Some(EvalCommand::Compare { first, second, metric }) = arguments.command {
+        let comparison = compare::compare(&first, &second, metric.as_deref())?;
+        return output.result(&comparison, describe);
+    }
+    let arguments = arguments.run;
+    let batch = match arguments.batch.as_str() {
+        "auto" => None,
+        number => Some(number.parse::<NonZeroUsize>().map_err(|_| {
+            anyhow::anyhow!("--batch is 'auto' or a number of documents, and not '{number}'")
+        })?),
+    };
+    let processors = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let plan = Plan {
+        models: arguments.model,
+        tasks: arguments.task,
+        data: arguments.data,
+        options: Options {
+            num_fewshot: arguments.num_fewshot,
+            limit: arguments.limit,
+            seed: arguments.seed,
+            system_instruction: arguments.system_instruction,
+        },
+        batch: batch.map(NonZeroUsize::get),
+        workers: arguments.workers.unwrap_or_else(processors),
+        context_tokens: arguments.context,
+        resamples: arguments.bootstrap,
+        output: arguments.output,
+        log_samples: arguments.log_samples,
+        url: Config::load(global)?.client.url,
+    };
+    let evaluated = eval::run(plan, output).await?;
+    let results: Vec<_> = evaluated.iter().map(|one| &one.results).collect();
+    output.result(&results, |_| {
+        let parts = evaluated.iter().map(|one| {
+            let config = &one.results["config"];
+            let model = one.results["model_name"].as_str().unwrap_or_default();
+            format!(
+                "aobench (model={model}), limit: {}, batch_size: {}, profile: {}\n{}results in {}",
+                config["limit"],
+                config["batch_size"].as_str().unwrap_or_default(),
+                one.results["aobench"]["engine"]["profile"].as_str().unwrap_or_default(),
+                one.table,
+                one.path.display()
+            )
+        });
+        parts.collect::<Vec<_>>().join("\n\n")
+    })
+}
+
+fn describe(comparison: &Comparison) -> String {
+    let count = |what: &str, number: u64| vec![what.to_owned(), number.to_string()];
+    let rows = [
+        count("documents that both have", comparison.documents),
+        count("right by both", comparison.both),
+        count("right by the first only", comparison.first_only),
+        count("right by the second only", comparison.second_only),
+        count("right by neither", comparison.neither),
+    ];
+    let counts = table(&[Column::Text(""), Column::Number("documents")], rows);
+    let [low, high] = comparison.interval.map(|share| share * 100.0);
+    let verdict = if comparison.p < 0.05 {
+        "the difference is unlikely to be chance"
+    } else {
+        "chance alone could have made this difference"
+    };
+    let unmatched = match comparison.unmatched {
+        0 => String::new(),
+        several => format!("\n{several} documents are in one of the two results only and do not count"),
+    };
+    format!(
+        "{counts}\n{}: first less second {:+.2} points, 95 % interval {low:+.2} to {high:+.2}; exact McNemar p = {:.4}: \
+         {verdict}\nso many documents show differences of {:.1} points and more (95 %, power 80 %){unmatched}",
+        comparison.metric,
+        comparison.difference * 100.0,
+        comparison.p,
+        comparison.detectable * 100.0
+    )
+}

@@ -1,0 +1,256 @@
+//! Scoring models on tasks, without a node or a pool: `aobench eval`.
+//!
+//! - `source`: task files and documents; `model`: model files and their engines.
+//! - `ask`: from requests to answers; `journal`: what was answered already.
+//! - `report`: the table and files of lm-evaluation-harness; `compare`: two results side by side.
+
+mod ask;
+pub(crate) mod compare;
+mod journal;
+mod model;
+mod report;
+pub(crate) mod source;
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError, mpsc};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context as _, anyhow};
+use ao::sha256;
+use indicatif::ProgressBar;
+use inference::Engine;
+use serde_json::Value;
+use tasks::harness::{Options, Response};
+
+use self::ask::{Answers, Asked, ask};
+use self::journal::Journal;
+use self::model::LocalModel;
+use self::report::{RunFacts, TaskReport};
+use self::source::{DataArgument, FoundTask};
+use crate::output::Output;
+
+/// Documents of one request to the engine where nothing else is said. The results do not depend on it.
+const BATCH_DOCUMENTS: usize = 32;
+
+/// What is evaluated, and how.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    /// The models, as they were named.
+    pub(crate) models: Vec<String>,
+    /// The tasks, as they were named.
+    pub(crate) tasks: Vec<String>,
+    /// Files with documents.
+    pub(crate) data: Vec<DataArgument>,
+    /// What a task file leaves open.
+    pub(crate) options: Options,
+    /// Documents of one request to the engine; nothing for what is best.
+    pub(crate) batch: Option<usize>,
+    /// Engines that work side by side.
+    pub(crate) workers: usize,
+    /// Tokens of context at most.
+    pub(crate) context_tokens: u32,
+    /// Resamples for standard errors that have no formula.
+    pub(crate) resamples: usize,
+    /// Where results go.
+    pub(crate) output: PathBuf,
+    /// Whether each answer is written down.
+    pub(crate) log_samples: bool,
+    /// The node that uploaded models are fetched from.
+    pub(crate) url: String,
+}
+
+/// What came of one model.
+#[derive(Debug)]
+pub(crate) struct Evaluated {
+    /// The object of `results_*.json`.
+    pub(crate) results: Value,
+    /// The table for people.
+    pub(crate) table: String,
+    /// Where the results are.
+    pub(crate) path: PathBuf,
+}
+
+/// The engines of one model, all with the model loaded.
+struct Engines {
+    engines: Vec<Box<dyn Engine>>,
+    description: inference::Description,
+    loaded: inference::LoadedModel,
+}
+
+/// Evaluates every task on every model.
+pub(crate) async fn run(plan: Plan, output: Output) -> anyhow::Result<Vec<Evaluated>> {
+    // Everything that can be wrong with tasks and documents is found before the first model is loaded.
+    let mut tasks = Vec::new();
+    for name in &plan.tasks {
+        tasks.extend(source::find(name)?.tasks);
+    }
+    for task in &tasks {
+        let (splits, _) = source::documents(task, &plan.data)?;
+        task.task.evaluation(&splits, &plan.options).with_context(|| format!("the task '{}'", task.name))?;
+    }
+    let mut evaluated = Vec::new();
+    for name in plan.models.clone() {
+        let model = LocalModel::find(&name, &plan.url, &plan.output.join("models"), output).await?;
+        let (plan, tasks) = (plan.clone(), std::mem::take(&mut tasks));
+        let done = tokio::task::spawn_blocking(move || {
+            let outcome = evaluate(&plan, &model, &tasks, output);
+            (outcome, tasks)
+        });
+        let (outcome, returned) = done.await.context("the evaluation panicked")?;
+        tasks = returned;
+        evaluated.push(outcome?);
+    }
+    Ok(evaluated)
+}
+
+fn evaluate(plan: &Plan, model: &LocalModel, tasks: &[FoundTask], output: Output) -> anyhow::Result<Evaluated> {
+    let folder = plan.output.join(report::sanitized(&model.name));
+    std::fs::create_dir_all(&folder).with_context(|| format!("the folder {} cannot be made", folder.display()))?;
+    let began_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64);
+    let began = Instant::now();
+    let spinner = output.spinner(format!("loading {}", model.name));
+    let engines = Engines::start(plan, model);
+    spinner.finish_and_clear();
+    let mut engines = engines?;
+    let mut reports = Vec::with_capacity(tasks.len());
+    for task in tasks {
+        reports.push(evaluate_task(plan, model, &mut engines, task, &folder, output)?);
+    }
+    let facts = RunFacts {
+        model: model.name.clone(),
+        file_hash: model.file_hash.clone(),
+        limit: plan.options.limit,
+        batch: plan.batch.map_or_else(|| "auto".to_owned(), |batch| batch.to_string()),
+        seed: plan.options.seed,
+        resamples: plan.resamples,
+        system_instruction: plan.options.system_instruction.clone(),
+        engine: engines.description,
+        loaded: engines.loaded,
+        began_ms,
+        seconds: began.elapsed().as_secs_f64(),
+    };
+    let results = report::results(&facts, &reports);
+    let path = report::write(&folder, &results, &reports, began_ms, plan.log_samples)?;
+    Ok(Evaluated { results, table: report::markdown(&reports), path })
+}
+
+fn evaluate_task(
+    plan: &Plan,
+    model: &LocalModel,
+    engines: &mut Engines,
+    found: &FoundTask,
+    folder: &Path,
+    output: Output,
+) -> anyhow::Result<TaskReport> {
+    let began = Instant::now();
+    let (splits, data_hash) = source::documents(found, &plan.data)?;
+    let evaluation = found.task.evaluation(&splits, &plan.options)?;
+    let requests = (0..evaluation.len()).map(|number| evaluation.requests(number)).collect::<Result<Vec<_>, _>>()?;
+    let protocol = protocol(found, &plan.options, engines);
+    // What was answered counts for the same questions to the same file under the same protocol.
+    let key = sha256(format!("{protocol} {data_hash} {}", model.file_hash).as_bytes()).to_hex();
+    let name = report::sanitized(&found.name);
+    let mut journal = Journal::open(&folder.join(format!("answers_{name}_{}.jsonl", &key[..16])))?;
+    let asked: Vec<Asked> = requests
+        .iter()
+        .enumerate()
+        .map(|(document, requests)| Asked { document, requests: requests.clone() })
+        .collect();
+    let missing: Vec<Asked> = asked.iter().filter(|asked| journal.answers(asked).is_none()).cloned().collect();
+    let bar = output.bar(asked.len() as u64, "evaluating");
+    bar.set_message(found.name.clone());
+    bar.inc((asked.len() - missing.len()) as u64);
+    let outcome = engines.ask_all(&missing, plan.batch.unwrap_or(BATCH_DOCUMENTS), &mut journal, &bar);
+    bar.finish_and_clear();
+    outcome?;
+    let answers: Vec<Answers> = asked
+        .iter()
+        .map(|asked| journal.answers(asked).ok_or_else(|| anyhow!("document {} was not answered", asked.document)))
+        .collect::<Result<_, _>>()?;
+    let repeats = found.task.config().repeats.max(1);
+    let repeated = |answers: &Answers| answers.iter().map(|answer| vec![answer.clone(); repeats]).collect();
+    let responses: Vec<Vec<Vec<Response>>> = answers.iter().map(repeated).collect();
+    let samples = evaluation.judge(&responses)?;
+    let config = found.task.config();
+    let original = splits.get(config.evaluated_split().unwrap_or_default()).map_or(0, Vec::len);
+    Ok(TaskReport {
+        name: found.name.clone(),
+        alias: config.alias.clone().unwrap_or_else(|| found.name.clone()),
+        version: config.metadata.get("version").cloned().unwrap_or_else(|| Value::from("Yaml")),
+        output: config.output,
+        num_fewshot: evaluation.examples(0)?.len(),
+        original,
+        effective: evaluation.len(),
+        protocol,
+        aggregates: evaluation.aggregate(&samples, plan.resamples)?,
+        samples: report::samples(&evaluation, &samples, &requests, &answers)?,
+        seconds: began.elapsed().as_secs_f64(),
+    })
+}
+
+/// Names what was asked and how: task files, examples, instruction, engine and profile. Scores under different names do
+/// not compare.
+fn protocol(found: &FoundTask, options: &Options, engines: &Engines) -> String {
+    let engine = &engines.description;
+    let parts = [
+        found.files_hash.as_str(),
+        &format!("{:?}", options.num_fewshot),
+        &options.seed.to_string(),
+        &options.system_instruction,
+        &engine.engine,
+        &engine.profile,
+    ];
+    sha256(parts.join("\0").as_bytes()).to_hex()
+}
+
+impl Engines {
+    fn start(plan: &Plan, model: &LocalModel) -> anyhow::Result<Self> {
+        let (mut first, loaded) = model.engine(1, plan.context_tokens)?;
+        let description = first.describe()?;
+        let mut engines = vec![first];
+        for _ in 1..plan.workers.max(1) {
+            engines.push(model.engine(1, plan.context_tokens)?.0);
+        }
+        Ok(Self { engines, description, loaded })
+    }
+
+    /// Asks about all documents, several engines side by side; each answer is in the journal as soon as it is there.
+    fn ask_all(
+        &mut self,
+        documents: &[Asked],
+        batch: usize,
+        journal: &mut Journal,
+        bar: &ProgressBar,
+    ) -> anyhow::Result<()> {
+        let waiting: Mutex<VecDeque<&[Asked]>> = Mutex::new(documents.chunks(batch.max(1)).collect());
+        let stop = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let (sender, receiver) = mpsc::channel();
+            for engine in &mut self.engines {
+                let (sender, waiting, stop) = (sender.clone(), &waiting, &stop);
+                scope.spawn(move || {
+                    while !stop.load(Ordering::Relaxed) {
+                        let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+                        let Some(chunk) = next else { return };
+                        if sender.send((chunk, ask(&mut **engine, chunk))).is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+            drop(sender);
+            let mut outcome = Ok(());
+            for (chunk, answers) in receiver {
+                let kept = answers.and_then(|answers| journal.add(chunk, &answers));
+                bar.inc(chunk.len() as u64);
+                if let Err(error) = kept {
+                    stop.store(true, Ordering::Relaxed);
+                    outcome = outcome.and(Err(error));
+                }
+            }
+            outcome
+        })
+    }
+}

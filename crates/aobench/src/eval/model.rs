@@ -1,0 +1,104 @@
+//! The model of an evaluation: a file, the data of a transaction, or a file behind a URL; and the engines that run it.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use ao::{Id, sha256};
+use client::Client;
+use inference::gguf::Facts;
+use inference::sandbox::Limits;
+use inference::{ChildEngine, ChildOptions, ChildProgram, Engine, EngineOptions, ModelFile};
+
+use crate::output::Output;
+
+/// How long a model may take to load.
+const LOAD_TIME_MAX: Duration = Duration::from_mins(30);
+/// How long one request to the engine may take: it holds a few documents only.
+const REQUEST_TIME_MAX: Duration = Duration::from_hours(2);
+
+/// A model that is on this machine.
+#[derive(Debug, Clone)]
+pub(super) struct LocalModel {
+    /// As it was asked for.
+    pub(super) name: String,
+    pub(super) path: PathBuf,
+    /// SHA-256 of the file, hexadecimal.
+    pub(super) file_hash: String,
+    pub(super) bytes: u64,
+}
+
+impl LocalModel {
+    /// Finds a model; what is not here is fetched into `folder` once.
+    pub(super) async fn find(name: &str, url: &str, folder: &Path, output: Output) -> anyhow::Result<Self> {
+        let path = if Path::new(name).is_file() {
+            PathBuf::from(name)
+        } else if name.starts_with("http://") || name.starts_with("https://") {
+            from_web(name, folder, output).await?
+        } else if let Ok(id) = name.parse::<Id>() {
+            from_node(&id, url, folder, output).await?
+        } else {
+            bail!("'{name}' is no model: name a GGUF file, the id of an uploaded one, or the URL of one");
+        };
+        let spinner = output.spinner(format!("checking {}", path.display()));
+        let read = || -> anyhow::Result<Self> {
+            let file = std::fs::File::open(&path)?;
+            let bytes = file.metadata()?.len();
+            let facts = Facts::read(&file, 0, bytes)?;
+            Ok(Self { name: name.to_owned(), path: path.clone(), file_hash: facts.file_hash, bytes })
+        };
+        let model = read().with_context(|| format!("{} is no model that can be evaluated", path.display()));
+        spinner.finish_and_clear();
+        model
+    }
+
+    /// An engine of its own, in a child process that holds nothing else.
+    pub(super) fn engine(&self, threads: u32, context_tokens: u32) -> anyhow::Result<(Box<dyn Engine>, inference::LoadedModel)> {
+        let engine = EngineOptions { threads, context_tokens };
+        let limits = Some(Limits::for_model(self.bytes, threads));
+        let options = ChildOptions { engine, load_time: LOAD_TIME_MAX, request_time: REQUEST_TIME_MAX, limits };
+        let mut engine: Box<dyn Engine> = Box::new(ChildEngine::new(ChildProgram::this()?, options));
+        let file = ModelFile { path: self.path.clone(), file_hash: Some(self.file_hash.clone()) };
+        let loaded = engine.load(&file).with_context(|| format!("the model {} could not be loaded", self.name))?;
+        Ok((engine, loaded))
+    }
+}
+
+async fn from_node(id: &Id, url: &str, folder: &Path, output: Output) -> anyhow::Result<PathBuf> {
+    let path = folder.join(format!("{id}.gguf"));
+    if path.exists() {
+        return Ok(path);
+    }
+    std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+    let bar = output.byte_bar(0, "downloading");
+    let shown = bar.clone();
+    let client = Client::new(url, None)?;
+    let downloaded = client.download(id, &path, move |progress| {
+        shown.set_length(progress.total.unwrap_or(progress.done));
+        shown.set_position(progress.done);
+    });
+    let outcome = downloaded.await.with_context(|| format!("the model {id} could not be downloaded from {url}"));
+    bar.finish_and_clear();
+    outcome.map(|_| path)
+}
+
+async fn from_web(address: &str, folder: &Path, output: Output) -> anyhow::Result<PathBuf> {
+    let path = folder.join(format!("{}.gguf", sha256(address.as_bytes()).to_hex()));
+    if path.exists() {
+        return Ok(path);
+    }
+    std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+    let failed = || format!("the model {address} could not be downloaded");
+    let mut response = reqwest::get(address).await.and_then(reqwest::Response::error_for_status).with_context(failed)?;
+    let bar = output.byte_bar(response.content_length().unwrap_or(0), "downloading");
+    // It has its name only when it is whole.
+    let mut partial = tempfile::NamedTempFile::new_in(folder).with_context(failed)?;
+    while let Some(piece) = response.chunk().await.with_context(failed)? {
+        partial.write_all(&piece).with_context(failed)?;
+        bar.inc(piece.len() as u64);
+    }
+    bar.finish_and_clear();
+    partial.persist(&path).with_context(failed)?;
+    Ok(path)
+}
