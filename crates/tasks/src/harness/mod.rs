@@ -41,6 +41,7 @@ mod few_shot;
 mod fields;
 mod filter;
 mod group;
+mod lint;
 mod load;
 mod metric;
 mod ports;
@@ -55,6 +56,7 @@ pub use config::{
 };
 pub use evaluation::{Aggregate, Evaluation, Sample};
 pub use group::{Group, GroupMetric, Member, MemberResult, pooled};
+pub use lint::{Finding, Problem};
 pub use load::{File, Source, load, no_files, parse};
 pub use metric::{Aggregation, ExactMatch, Metric};
 pub use ports::{FieldsPort, ProcessDocs, ResultsPort, ValuePort};
