@@ -42,7 +42,7 @@ fn what_makes_scores_meaningless_is_found() {
         ("{{country}}", "{% raw %}{{country}}{% endraw %}", Problem::Unrendered, 2),
         ("[\"Cusco\", \"Lima\"]", "[\"Lima\", \"Lima\"]", Problem::EqualChoices, 1),
         ("\"answer\": 1", "\"answer\": 2", Problem::TargetIsNoChoice, 2),
-        ("doc_to_target: answer", "doc_to_target: anwser", Problem::NoSuchField, 0),
+        ("doc_to_target: answer", "doc_to_target: answers", Problem::NoSuchField, 0),
         ("doc_to_choice: choices", "doc_to_choice: [\"{{choices[0]}}\", b]", Problem::Unrendered, 2),
     ] {
         let found = found(from, to);

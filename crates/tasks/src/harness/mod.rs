@@ -59,7 +59,7 @@ pub use group::{Group, GroupMetric, Member, MemberResult, pooled};
 pub use lint::{Finding, Problem};
 pub use load::{File, Source, load, no_files, parse};
 pub use metric::{Aggregation, ExactMatch, Metric};
-pub use ports::{FieldsPort, ProcessDocs, ResultsPort, ValuePort};
+pub use ports::{FieldsPort, KeepsPort, ProcessDocs, ResultsPort, ValuePort};
 pub use request::{Request, Response};
 pub use score::Score;
 pub use task::{Options, Splits, Task};
