@@ -3,6 +3,14 @@
 //! What decides about money is computed in whole numbers, so that every node decides alike. What is only shown to a
 //! person is a float made of `+ - * /` and square roots, which IEEE 754 defines to the last bit, and is then rounded.
 
+mod clusters;
+mod paired;
+mod ranks;
+
+pub use clusters::clustered_standard_error;
+pub use paired::{Difference, paired_difference};
+pub use ranks::{RankRange, rank_ranges};
+
 use num_bigint::BigUint;
 
 /// The 97.5 % quantile of the normal distribution as it is usually rounded: a 95 % interval reaches this many standard

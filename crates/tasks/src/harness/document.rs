@@ -138,7 +138,7 @@ fn made(templates: &mut Templates, key: &str, source: &FieldSource) -> Result<Ma
     match source {
         FieldSource::Template(source) => template(templates, key, source),
         FieldSource::Constant(value) => Ok(Made::Constant(value.clone())),
-        FieldSource::Port(port) => Ok(Made::Port(*port)),
+        FieldSource::Port(port) => Ok(Made::Port(port.clone())),
     }
 }
 

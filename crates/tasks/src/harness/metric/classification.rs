@@ -78,6 +78,13 @@ pub(in super::super) fn matthews(pairs: &[(i64, i64)]) -> f64 {
 pub(super) fn averaged(function: &str, source: &dyn Source) -> Option<Aggregation> {
     let (file, name) = python_file(function)?;
     let python = source.read(&file)?;
+    let imported = |line: &str| {
+        let names = line.strip_prefix("from lm_eval.utils import ");
+        names.is_some_and(|names| names.split('#').next().unwrap_or(names).split(',').any(|known| known.trim() == name))
+    };
+    if name == "weighted_f1_score" && python.lines().any(imported) {
+        return Some(Aggregation::WeightedF1);
+    }
     let start = python.find(&format!("def {name}(items):"))?;
     let body = python[start..].lines().skip(1).take_while(|line| line.trim().is_empty() || line.starts_with("    "));
     let lines: Vec<&str> = body.map(str::trim).filter(|line| !line.is_empty()).collect();
@@ -104,6 +111,8 @@ mod tests {
                       average=\"weighted\")\n    return fscore\n\n\ndef other(items):\n    return 1\n";
         let of = |function: &str, python: String| averaged(function, &move |_: &str| Some(python.clone()));
         assert_eq!(of("a/utils.weighted_f1_score", python.to_owned()), Some(Aggregation::WeightedF1));
+        let imported = "from lm_eval.utils import weighted_f1_score  # noqa: F401\n".to_owned();
+        assert_eq!(of("a/utils.weighted_f1_score", imported), Some(Aggregation::WeightedF1));
         assert_eq!(of("a/utils.other", python.to_owned()), None);
         assert_eq!(of("a/utils.weighted_f1_score", python.replace("return fscore", "return 1 - fscore")), None);
     }

@@ -239,6 +239,10 @@ fn standard(metric: Metric) -> MetricConfig {
     }
 }
 
+/// Options that stand in task files whose output is not generated, where nothing reads them.
+const WITHOUT_EFFECT: [&str; 6] =
+    ["hf_evaluate", "weight_by_size", "average", "ignore_case", "ignore_punctuation", "regexes_to_ignore"];
+
 fn config(entry: Value, output: Output, source: &dyn Source) -> Result<MetricConfig, TaskError> {
     let mut fields = Fields::of("metric_list.", entry)?;
     let name = fields.take("metric").unwrap_or_default();
@@ -257,12 +261,18 @@ fn config(entry: Value, output: Output, source: &dyn Source) -> Result<MetricCon
         return Err(fields.unsupported("aggregation", &value, &format!("it does not fit the metric {metric}")));
     }
     let higher_is_better = fields.flag("higher_is_better")?.unwrap_or_else(|| metric.higher_is_better());
-    if fields.flag("hf_evaluate")? == Some(true) && metric != Metric::ExactMatch {
-        return Err(fields.unsupported("hf_evaluate", &Value::Bool(true), "metrics of Hugging Face are not loaded"));
-    }
-    let exact_match = if metric == Metric::ExactMatch && output == Output::GenerateUntil {
-        ExactMatch::from_fields(&mut fields)?
+    let exact_match = if output == Output::GenerateUntil {
+        if fields.flag("hf_evaluate")? == Some(true) && metric != Metric::ExactMatch {
+            return Err(fields.unsupported(
+                "hf_evaluate",
+                &Value::Bool(true),
+                "metrics of Hugging Face are not loaded",
+            ));
+        }
+        if metric == Metric::ExactMatch { ExactMatch::from_fields(&mut fields)? } else { ExactMatch::default() }
     } else {
+        // Options of a metric have no effect there on what is not generated.
+        WITHOUT_EFFECT.iter().for_each(|key| drop(fields.take(key)));
         ExactMatch::default()
     };
     fields.finish()?;

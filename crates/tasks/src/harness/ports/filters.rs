@@ -12,10 +12,11 @@ fn expression(pattern: &str) -> Option<Regex> {
     Regex::new(pattern).ok()
 }
 
-/// `def process_docs(dataset, subject): return dataset.filter(lambda x: x["subject"] == subject)`.
+/// `def process_docs(dataset, subject): return dataset.filter(lambda x: x["subject"] == subject)`, where the value may
+/// also be `f"before{subject}behind"`.
 static BY_PARAMETER: LazyLock<Option<Regex>> = LazyLock::new(|| {
     expression(
-        r#"(?m)^def (?P<name>\w+)\(\w+(?:: [\w.]+)?, (?P<parameter>\w+)(?:: \w+)?\)(?: -> [\w.]+)?:\s*\n\s+return \w+\.filter\(\s*lambda (?P<row>\w+): (?P=row)\["(?P<field>\w+)"\] == (?P=parameter)\s*\)\n(?=\S|\s*\n\S|\s*$)"#,
+        r#"(?m)^def (?P<name>\w+)\(\w+(?:: [\w.]+)?, (?P<parameter>\w+)(?:: \w+)?\)(?: -> [\w.]+)?:\s*\n\s+return \w+\.filter\(\s*lambda (?P<row>\w+): (?P=row)\["(?P<field>\w+)"\] == (?:(?P=parameter)|f"(?P<before>[^"{}\\]*)\{(?P=parameter)\}(?P<behind>[^"{}\\]*)")\s*\)\n(?=\S|\s*\n\S|\s*$)"#,
     )
 });
 
@@ -26,6 +27,10 @@ pub(super) fn equality(python: &str, function: &str) -> Option<(String, Value)> 
         let (name, parameter, field) = (group("name")?, group("parameter")?, group("field")?);
         let value = partial(python, function, name, parameter);
         let value = value.or_else(|| generated(python, function, name, parameter))?;
+        let value = match (group("before"), group("behind")) {
+            (Some(before), Some(behind)) => Value::from(format!("{before}{}{behind}", literal::text(&value))),
+            _ => value,
+        };
         Some((field.to_owned(), value))
     })
 }
@@ -43,7 +48,7 @@ fn partial(python: &str, function: &str, name: &str, parameter: &str) -> Option<
 /// `{f"process_{subject.lower().replace(' ', '_')}": partial(process_docs, subject=subject) for subject in SUBJECTS}`.
 fn generated(python: &str, function: &str, name: &str, parameter: &str) -> Option<Value> {
     let pattern = format!(
-        r#"f"process_\{{(?P<item>\w+)(?P<changes>(?:\.lower\(\)|\.replace\(' ', '_'\))*)\}}":\s*partial\(\s*{name},\s*{parameter}=(?P=item),?\s*\)\s*for (?P=item) in (?P<list>\w+)\s*\}}"#
+        r#"f"process_\{{(?P<item>\w+)(?P<changes>(?:\.lower\(\)|\.replace\('[^'\\]*', '[^'\\]*'\))*)\}}":\s*partial\(\s*{name},\s*{parameter}=(?P=item),?\s*\)\s*for (?P=item) in (?P<list>\w+)\s*\}}"#
     );
     let captures = expression(&pattern)?.captures(python).ok()??;
     if !python.contains("globals().update(") {
@@ -62,8 +67,10 @@ fn generated(python: &str, function: &str, name: &str, parameter: &str) -> Optio
                 changed = changed.to_lowercase();
                 rest = after;
             } else {
-                changed = changed.replace(' ', "_");
-                rest = rest.strip_prefix(".replace(' ', '_')")?;
+                let (from, after) = rest.strip_prefix(".replace('")?.split_once("', '")?;
+                let (to, after) = after.split_once("')")?;
+                changed = changed.replace(from, to);
+                rest = after;
             }
         }
         Some(format!("process_{changed}"))
@@ -100,6 +107,16 @@ mod tests {
         let sciences = ("subject_category".to_owned(), json!("Social Sciences"));
         assert_eq!(found(GENERATED, "process_social_sciences"), Some(sciences));
         assert_eq!(found(GENERATED, "process_law"), None);
+    }
+
+    #[test]
+    fn the_value_may_stand_within_a_text() {
+        let python = PARTIALS.replace("== subject)", "== f\"mmlu.{subject}\")");
+        assert_eq!(equality(&python, "process_law"), Some(("category".to_owned(), json!("mmlu.law"))));
+        let python = GENERATED.replace(".replace(' ', '_')", ".replace(' & ', '_').replace(' ', '_')");
+        let python = python.replace("Social Sciences", "Arts & Humanities");
+        let arts = ("subject_category".to_owned(), json!("Arts & Humanities"));
+        assert_eq!(equality(&python, "process_arts_humanities"), Some(arts));
     }
 
     #[test]

@@ -66,15 +66,15 @@ pub(super) const FILES: &[PortedFile] = &[
     },
 ];
 
-fn value<'a>(document: &'a Document, field: &str) -> Result<&'a Value, String> {
+pub(super) fn value<'a>(document: &'a Document, field: &str) -> Result<&'a Value, String> {
     document.get(field).ok_or_else(|| format!("the document has no field '{field}'"))
 }
 
-fn string<'a>(document: &'a Document, field: &str) -> Result<&'a str, String> {
+pub(super) fn string<'a>(document: &'a Document, field: &str) -> Result<&'a str, String> {
     value(document, field)?.as_str().ok_or_else(|| format!("the field '{field}' is not a text"))
 }
 
-fn list<'a>(document: &'a Document, field: &str) -> Result<&'a [Value], String> {
+pub(super) fn list<'a>(document: &'a Document, field: &str) -> Result<&'a [Value], String> {
     value(document, field)?.as_array().map(Vec::as_slice).ok_or_else(|| format!("the field '{field}' is not a list"))
 }
 

@@ -1,9 +1,10 @@
-//! Functions of Python that task files name with `!function`, ported one by one. A function is known by its path in
-//! lm-evaluation-harness, and, where its Python file can be read, by the hash of that file: another file of the same
-//! name may do something else.
+//! Functions of Python that task files name with `!function`, ported one by one. Where its Python file can be read, a
+//! function is known by the hash of that file, because another file of the same name may do something else; else by its
+//! path in lm-evaluation-harness.
 
 mod filters;
 mod functions;
+mod multilingual;
 
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
@@ -22,6 +23,7 @@ struct PortedFile {
     path: &'static str,
     /// The SHA-256 of the file.
     sha256: &'static str,
+    /// Each function by its name; one that ends with `*` is a family of functions that differ in the rest of it.
     functions: &'static [(&'static str, Function)],
 }
 
@@ -34,15 +36,33 @@ enum Function {
     Fields(fn(&Document) -> Result<Document, String>),
     /// A text, a target or a list of choices.
     Value(fn(&Document) -> Result<Value, String>),
+    /// The same, with the words of a language, which stand in another Python file.
+    Worded(fn(&Document, &[String]) -> Result<Value, String>),
+    /// Whether a document is kept; with the rest of the function's name.
+    Keeps(fn(&Document, &str) -> Result<bool, String>),
     /// Named values of a document from the log-likelihoods of its choices.
     Results(fn(&Document, &[f64]) -> Results),
 }
 
 /// A ported function that makes a text, a target or a list of choices.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct ValuePort {
     name: &'static str,
-    function: fn(&Document) -> Result<Value, String>,
+    function: ValueFunction,
+}
+
+#[derive(Clone)]
+enum ValueFunction {
+    Plain(fn(&Document) -> Result<Value, String>),
+    Worded(fn(&Document, &[String]) -> Result<Value, String>, Vec<String>),
+}
+
+/// A ported function that keeps some documents.
+#[derive(Clone)]
+pub struct KeepsPort {
+    name: &'static str,
+    function: fn(&Document, &str) -> Result<bool, String>,
+    argument: String,
 }
 
 /// A ported function that judges a document.
@@ -71,6 +91,12 @@ impl std::fmt::Debug for ResultsPort {
     }
 }
 
+impl std::fmt::Debug for KeepsPort {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_tuple("KeepsPort").field(&self.name).field(&self.argument).finish()
+    }
+}
+
 impl std::fmt::Debug for FieldsPort {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_tuple("FieldsPort").field(&self.name).finish()
@@ -79,7 +105,11 @@ impl std::fmt::Debug for FieldsPort {
 
 impl ValuePort {
     pub(super) fn value(&self, document: &Document) -> Result<Value, TaskError> {
-        (self.function)(document).map_err(|reason| TaskError::Render { key: self.name.to_owned(), reason })
+        let value = match &self.function {
+            ValueFunction::Plain(function) => function(document),
+            ValueFunction::Worded(function, words) => function(document, words),
+        };
+        value.map_err(|reason| TaskError::Render { key: self.name.to_owned(), reason })
     }
 }
 
@@ -101,6 +131,8 @@ pub enum ProcessDocs {
         /// Its value.
         equals: Value,
     },
+    /// Some documents are kept.
+    Keeps(KeepsPort),
     /// The declarative form: `{filter: {field: value}, map: {field: template}}`. First the filter, then the map. A text
     /// in the map is a template, of which one `{{ expression }}` keeps its kind of value; a list is filled in item by
     /// item.
@@ -135,6 +167,16 @@ impl ProcessDocs {
     pub(super) fn apply(&self, documents: Vec<Document>) -> Result<Vec<Document>, TaskError> {
         match self {
             Self::Fields(port) => documents.into_iter().map(|document| port.extended(document)).collect(),
+            Self::Keeps(port) => {
+                let mut kept = Vec::new();
+                for document in documents {
+                    let keeps = (port.function)(&document, &port.argument);
+                    if keeps.map_err(|reason| TaskError::Render { key: port.name.to_owned(), reason })? {
+                        kept.push(document);
+                    }
+                }
+                Ok(kept)
+            }
             Self::Filter { field, equals } => {
                 Ok(documents.into_iter().filter(|document| document.get(field) == Some(equals)).collect())
             }
@@ -190,24 +232,34 @@ fn filled(templates: &Templates, key: &str, value: &Value, document: &Document) 
     }
 }
 
-/// The port of a function, if its file is the one that was ported.
-fn find(key: &str, function: &str, source: &dyn Source) -> Result<(&'static str, Function), TaskError> {
+/// What was found for a function: its name here, what it does, and the rest of its name if it is one of a family.
+type Found<'f> = (&'static str, Function, &'f str);
+
+/// The port of a function, if its file is one that was ported.
+fn find<'f>(key: &str, function: &'f str, source: &dyn Source) -> Result<Found<'f>, TaskError> {
     let refused = |reason: String| TaskError::Function { key: key.to_owned(), function: function.to_owned(), reason };
     let (python, name) = python_file(function).unwrap_or_default();
-    let is_at = |file: &&PortedFile| python.strip_suffix(".py").is_some_and(|path| is_behind(path, file.path));
-    let ported = functions::FILES.iter().find(is_at);
-    let ported =
-        ported.and_then(|file| file.functions.iter().find(|(known, _)| *known == name).map(|port| (file, port)));
-    let Some((file, (known, port))) = ported else {
-        let files: Vec<&str> = functions::FILES.iter().map(|file| file.path).collect();
-        return Err(refused(format!("it is Python; ported are functions of {}", files.join(", "))));
+    let hash = source.read(&python).map(|text| hex(&Sha256::digest(text.as_bytes())));
+    let at_path = |file: &&PortedFile| python.strip_suffix(".py").is_some_and(|path| is_behind(path, file.path));
+    let all = || functions::FILES.iter().chain(multilingual::FILES);
+    let file = match &hash {
+        Some(hash) => all().find(|file| file.sha256 == hash),
+        None => all().find(at_path),
     };
-    if let Some(text) = source.read(&python)
-        && hex(&Sha256::digest(text.as_bytes())) != file.sha256
-    {
-        return Err(refused(format!("'{python}' is not the file that was ported, so it may do something else")));
-    }
-    Ok((known, *port))
+    let named = |known: &str| match known.strip_suffix('*') {
+        Some(family) => name.strip_prefix(family),
+        None => (name == known).then_some(""),
+    };
+    let port = file.and_then(|file| {
+        file.functions.iter().find_map(|(known, port)| named(known).map(|rest| (*known, *port, rest)))
+    });
+    port.ok_or_else(|| {
+        if hash.is_some() && all().any(|file| at_path(&file)) {
+            return refused(format!("'{python}' is not the file that was ported, so it may do something else"));
+        }
+        let files: Vec<&str> = all().map(|file| file.path).collect();
+        refused(format!("it is Python; ported are functions of {}", files.join(", ")))
+    })
 }
 
 /// Whether a path is another one, or that one in some folder.
@@ -222,14 +274,22 @@ fn wrong_kind(key: &str, function: &str) -> TaskError {
 
 pub(super) fn value(key: &str, function: &str, source: &dyn Source) -> Result<ValuePort, TaskError> {
     match find(key, function, source)? {
-        (name, Function::Value(function)) => Ok(ValuePort { name, function }),
+        (name, Function::Value(port), _) => Ok(ValuePort { name, function: ValueFunction::Plain(port) }),
+        (name, Function::Worded(port), _) => {
+            let words = multilingual::words(function, source).ok_or_else(|| TaskError::Function {
+                key: key.to_owned(),
+                function: function.to_owned(),
+                reason: "the words of the language, which stand in lang_libs.py, cannot be read".to_owned(),
+            })?;
+            Ok(ValuePort { name, function: ValueFunction::Worded(port, words) })
+        }
         _ => Err(wrong_kind(key, function)),
     }
 }
 
 pub(super) fn results(key: &str, function: &str, source: &dyn Source) -> Result<ResultsPort, TaskError> {
     match find(key, function, source)? {
-        (name, Function::Results(function)) => Ok(ResultsPort { name, function }),
+        (name, Function::Results(function), _) => Ok(ResultsPort { name, function }),
         _ => Err(wrong_kind(key, function)),
     }
 }
@@ -242,7 +302,10 @@ pub(super) fn process_docs(key: &str, function: &str, source: &dyn Source) -> Re
         return Ok(ProcessDocs::Filter { field, equals });
     }
     match find(key, function, source)? {
-        (name, Function::Fields(function)) => Ok(ProcessDocs::Fields(FieldsPort { name, function })),
+        (name, Function::Fields(function), _) => Ok(ProcessDocs::Fields(FieldsPort { name, function })),
+        (name, Function::Keeps(function), rest) => {
+            Ok(ProcessDocs::Keeps(KeepsPort { name, function, argument: rest.to_owned() }))
+        }
         _ => Err(wrong_kind(key, function)),
     }
 }
