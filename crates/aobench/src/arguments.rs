@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    audit, bench, completions, config, dataset, eval, model, pool, process, result, send, token, up, wallet, warp, work,
+    audit, bench, completions, config, dataset, eval, model, pool, process, result, send, task, token, up, wallet,
+    warp, work,
 };
 use crate::demo;
 
@@ -69,6 +70,9 @@ pub(crate) enum Command {
     Pool(pool::PoolCommand),
     /// Score models on tasks, without a node or a pool
     Eval(Box<eval::EvalArguments>),
+    /// Task files: make, check, look at, compare
+    #[command(subcommand)]
+    Task(task::TaskCommand),
     /// Send any AO message
     Send(send::SendArguments),
     /// Show what came of a message

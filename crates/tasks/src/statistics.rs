@@ -8,7 +8,7 @@ mod paired;
 mod ranks;
 
 pub use clusters::clustered_standard_error;
-pub use paired::{Difference, paired_difference};
+pub use paired::{Difference, mcnemar_exact, paired_difference};
 pub use ranks::{RankRange, rank_ranges};
 
 use num_bigint::BigUint;

@@ -32,11 +32,10 @@ pub(crate) fn run(global: &GlobalArguments, arguments: AuditArguments, output: O
             count("pools: books balance, payouts by rule (I3, I4)", report.pools),
             count("benchmark processes at rest: escrow is backed (I2)", report.backings),
         ];
-        let mut text = table(&[Column::Text("checked"), Column::Number("number")], rows);
-        for finding in &report.findings {
-            text.push_str(&format!("\n{} {}: {}", finding.invariant, finding.subject, finding.text));
-        }
-        text
+        let checked = table(&[Column::Text("checked"), Column::Number("number")], rows);
+        let findings = report.findings.iter();
+        let findings = findings.map(|found| format!("{} {}: {}", found.invariant, found.subject, found.text));
+        std::iter::once(checked).chain(findings).collect::<Vec<_>>().join("\n")
     })?;
     match report.findings.len() {
         0 => Ok(()),

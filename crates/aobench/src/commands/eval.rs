@@ -89,9 +89,11 @@ pub(crate) async fn run(global: &GlobalArguments, arguments: EvalArguments, outp
     let arguments = arguments.run;
     let batch = match arguments.batch.as_str() {
         "auto" => None,
-        number => Some(number.parse::<NonZeroUsize>().map_err(|_| {
-            anyhow::anyhow!("--batch is 'auto' or a number of documents, and not '{number}'")
-        })?),
+        number => Some(
+            number
+                .parse::<NonZeroUsize>()
+                .map_err(|_| anyhow::anyhow!("--batch is 'auto' or a number of documents, and not '{number}'"))?,
+        ),
     };
     let processors = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let plan = Plan {

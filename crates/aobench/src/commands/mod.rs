@@ -12,6 +12,7 @@ pub(crate) mod pool;
 pub(crate) mod process;
 pub(crate) mod result;
 pub(crate) mod send;
+pub(crate) mod task;
 pub(crate) mod token;
 pub(crate) mod up;
 pub(crate) mod wallet;
@@ -40,6 +41,7 @@ pub(crate) async fn run(arguments: Arguments, output: Output) -> anyhow::Result<
         Command::Process(command) => process::run(&global, command, output).await,
         Command::Audit(arguments) => audit::run(&global, arguments, output),
         Command::Bench(command) => bench::run(command, output).await,
+        Command::Task(command) => task::run(command, output),
         Command::Eval(arguments) => eval::run(&global, *arguments, output).await,
         Command::Config(command) => {
             config::run(command, output);

@@ -66,7 +66,9 @@ pub(super) fn ask(engine: &mut dyn Engine, documents: &[Asked]) -> anyhow::Resul
             _ => Err(too_long(document)),
         },
         Place::Generated { prompt } => match generated.get(*prompt) {
-            Some(generated) if generated.finish != Finish::ContextExceeded => Ok(Response::Text(generated.text.clone())),
+            Some(generated) if generated.finish != Finish::ContextExceeded => {
+                Ok(Response::Text(generated.text.clone()))
+            }
             _ => Err(too_long(document)),
         },
     };
@@ -95,8 +97,11 @@ impl<'a> Batch<'a> {
             }
             Request::Generate { context, generation } => {
                 if generation.do_sample && generation.temperature > 0.0 {
-                    bail!("the task samples (do_sample, temperature {}), and only greedy decoding is the same each time; \
-                           set do_sample: false", generation.temperature);
+                    bail!(
+                        "the task samples (do_sample, temperature {}), and only greedy decoding is the same each time; \
+                           set do_sample: false",
+                        generation.temperature
+                    );
                 }
                 if self.generation.is_some_and(|other| other != generation) {
                     bail!("the documents of the task generate in different ways");
@@ -134,14 +139,18 @@ mod tests {
 
     #[test]
     fn requests_about_one_context_are_one_prompt_and_answers_find_their_way_back() {
-        let mut engine = ScriptedEngine::answering(|prompt| if prompt.ends_with("sky is") { "blue" } else { "42" }.to_owned());
+        let mut engine =
+            ScriptedEngine::answering(|prompt| if prompt.ends_with("sky is") { "blue" } else { "42" }.to_owned());
         engine.load(&ModelFile::at("none")).unwrap();
         let choice = |context: &str, continuation: &str| Request::Loglikelihood {
             context: context.to_owned(),
             continuation: continuation.to_owned(),
         };
         let documents = [
-            Asked { document: 0, requests: vec![choice("The sky is", " green"), choice("The sky is", " blue"), choice("", " blue")] },
+            Asked {
+                document: 0,
+                requests: vec![choice("The sky is", " green"), choice("The sky is", " blue"), choice("", " blue")],
+            },
             Asked { document: 1, requests: vec![choice("The sky is", " blue")] },
         ];
         let answers = ask(&mut engine, &documents).unwrap();

@@ -36,9 +36,9 @@ pub(crate) struct Comparison {
     pub(crate) detectable: f64,
 }
 
-/// Whether each document was right, by the hash of document and filter.
+/// Whether each document was right under the first filter of the file, by the hash of the document.
 struct Samples {
-    right: BTreeMap<(String, String), bool>,
+    right: BTreeMap<String, bool>,
 }
 
 /// Compares two files of samples, or the newest samples in two folders.
@@ -58,7 +58,7 @@ pub(crate) fn compare(first: &Path, second: &Path, metric: Option<&str>) -> anyh
     let [both, first_only, second_only, neither] = counts;
     let documents = counts.iter().sum::<u64>();
     if documents == 0 {
-        bail!("the two results have no document in common (documents are matched by their hash and filter)");
+        bail!("the two results have no document in common (documents are matched by their hash)");
     }
     let unmatched = (first.right.len() + second.right.len()) as u64 - 2 * documents;
     let paired = statistics::paired_difference(both, first_only, second_only, documents);
@@ -86,46 +86,54 @@ fn samples_file(path: &Path) -> anyhow::Result<PathBuf> {
     let entries = std::fs::read_dir(path).with_context(|| format!("{} is no file and no folder", path.display()))?;
     let samples = |path: &PathBuf| {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        name.starts_with("samples_") && name.ends_with(".jsonl")
+        name.starts_with("samples_") && path.extension().is_some_and(|extension| extension == "jsonl")
     };
     let newest = entries.flatten().map(|entry| entry.path()).filter(samples).max();
     newest.with_context(|| {
-        format!("{} holds no samples_*.jsonl; run 'aobench eval' with --log-samples, or name the folder of a model", path.display())
+        format!(
+            "{} holds no samples_*.jsonl; run 'aobench eval' with --log-samples, or name the folder of a model",
+            path.display()
+        )
     })
 }
 
 fn lines(path: &Path) -> anyhow::Result<impl Iterator<Item = anyhow::Result<Value>>> {
     let shown = path.display().to_string();
     let file = std::fs::File::open(path).with_context(|| format!("{shown} cannot be read"))?;
-    Ok(BufReader::new(file).lines().map(move |line| {
-        serde_json::from_str(&line?).with_context(|| format!("a line of {shown} is no JSON object"))
-    }))
+    Ok(BufReader::new(file)
+        .lines()
+        .map(move |line| serde_json::from_str(&line?).with_context(|| format!("a line of {shown} is no JSON object"))))
 }
 
 fn common_metric(first: &Path, second: &Path) -> anyhow::Result<String> {
     let head = |path: &Path| lines(path)?.next().with_context(|| format!("{} is empty", path.display()))?;
     let (one, other) = (head(first)?, head(second)?);
     let found = RIGHT_OR_WRONG.into_iter().find(|metric| one.get(metric).is_some() && other.get(metric).is_some());
-    Ok(found.with_context(|| format!("neither of {} is in both results; name one with --metric", RIGHT_OR_WRONG.join(", ")))?.to_owned())
+    Ok(found
+        .with_context(|| {
+            format!("neither of {} is in both results; name one with --metric", RIGHT_OR_WRONG.join(", "))
+        })?
+        .to_owned())
 }
 
 impl Samples {
     fn read(path: &Path, metric: &str) -> anyhow::Result<Self> {
         let mut right = BTreeMap::new();
+        let mut filter = None;
         for line in lines(path)? {
             let line = line?;
-            let text = |key: &str| line[key].as_str().unwrap_or_default().to_owned();
+            if *filter.get_or_insert_with(|| line["filter"].clone()) != line["filter"] {
+                continue;
+            }
             let is_right = match line[metric].as_f64() {
                 Some(1.0) => true,
                 Some(0.0) => false,
                 _ => bail!("{}: '{metric}' of a document is {}, and not 0 or 1", path.display(), line[metric]),
             };
-            // A document may stand in a dataset twice.
-            let copies = right.len();
-            let key = (text("doc_hash"), text("filter"));
-            let key = if right.contains_key(&key) { (format!("{} {}", key.0, line["doc_id"]), key.1) } else { key };
+            let hash = line["doc_hash"].as_str().unwrap_or_default().to_owned();
+            // A dataset may have a document twice.
+            let key = if right.contains_key(&hash) { format!("{hash} {}", line["doc_id"]) } else { hash };
             right.insert(key, is_right);
-            debug_assert_eq!(right.len(), copies + 1, "each line is one document");
         }
         Ok(Self { right })
     }

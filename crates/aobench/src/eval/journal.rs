@@ -123,7 +123,9 @@ mod tests {
         let path = folder.path().join("journal.jsonl");
         let value = -0.1 - 0.2;
         let mut journal = Journal::open(&path).unwrap();
-        journal.add(&[asked(0, "a"), asked(1, "b")], &[vec![Response::Rolling(value)], vec![Response::Rolling(-2.0)]]).unwrap();
+        journal
+            .add(&[asked(0, "a"), asked(1, "b")], &[vec![Response::Rolling(value)], vec![Response::Rolling(-2.0)]])
+            .unwrap();
         drop(journal);
         let whole = std::fs::read(&path).unwrap();
         std::fs::write(&path, &whole[..whole.len() - 5]).unwrap();

@@ -14,10 +14,10 @@ pub(crate) mod source;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, bail};
 use ao::sha256;
 use indicatif::ProgressBar;
 use inference::Engine;
@@ -84,25 +84,32 @@ pub(crate) async fn run(plan: Plan, output: Output) -> anyhow::Result<Vec<Evalua
     // Everything that can be wrong with tasks and documents is found before the first model is loaded.
     let mut tasks = Vec::new();
     for name in &plan.tasks {
-        tasks.extend(source::find(name)?.tasks);
+        tasks.extend(source::find(name)?);
     }
     for task in &tasks {
-        let (splits, _) = source::documents(task, &plan.data)?;
-        task.task.evaluation(&splits, &plan.options).with_context(|| format!("the task '{}'", task.name))?;
+        check(task, &plan, output).with_context(|| format!("the task '{}'", task.name))?;
     }
+    let (plan, tasks) = (Arc::new(plan), Arc::new(tasks));
     let mut evaluated = Vec::new();
-    for name in plan.models.clone() {
-        let model = LocalModel::find(&name, &plan.url, &plan.output.join("models"), output).await?;
-        let (plan, tasks) = (plan.clone(), std::mem::take(&mut tasks));
-        let done = tokio::task::spawn_blocking(move || {
-            let outcome = evaluate(&plan, &model, &tasks, output);
-            (outcome, tasks)
-        });
-        let (outcome, returned) = done.await.context("the evaluation panicked")?;
-        tasks = returned;
-        evaluated.push(outcome?);
+    for name in &plan.models {
+        let model = LocalModel::find(name, &plan.url, &plan.output.join("models"), output).await?;
+        let (plan, tasks) = (Arc::clone(&plan), Arc::clone(&tasks));
+        let outcome = tokio::task::spawn_blocking(move || evaluate(&plan, &model, &tasks, output)).await;
+        evaluated.push(outcome.context("the evaluation panicked")??);
     }
     Ok(evaluated)
+}
+
+/// Refuses a task under which a score would mean nothing, and tells of what looks wrong.
+fn check(task: &FoundTask, plan: &Plan, output: Output) -> anyhow::Result<()> {
+    let (splits, _) = source::documents(task, &plan.data)?;
+    for finding in task.task.evaluation(&splits, &plan.options)?.lint() {
+        if finding.problem.is_fatal() {
+            bail!("{:?}: {}; 'aobench task lint' shows all of it", finding.problem, finding.message);
+        }
+        output.talk(format_args!("{}: {:?}: {}", task.name, finding.problem, finding.message));
+    }
+    Ok(())
 }
 
 fn evaluate(plan: &Plan, model: &LocalModel, tasks: &[FoundTask], output: Output) -> anyhow::Result<Evaluated> {
@@ -179,7 +186,6 @@ fn evaluate_task(
         name: found.name.clone(),
         alias: config.alias.clone().unwrap_or_else(|| found.name.clone()),
         version: config.metadata.get("version").cloned().unwrap_or_else(|| Value::from("Yaml")),
-        output: config.output,
         num_fewshot: evaluation.examples(0)?.len(),
         original,
         effective: evaluation.len(),

@@ -54,7 +54,11 @@ impl LocalModel {
     }
 
     /// An engine of its own, in a child process that holds nothing else.
-    pub(super) fn engine(&self, threads: u32, context_tokens: u32) -> anyhow::Result<(Box<dyn Engine>, inference::LoadedModel)> {
+    pub(super) fn engine(
+        &self,
+        threads: u32,
+        context_tokens: u32,
+    ) -> anyhow::Result<(Box<dyn Engine>, inference::LoadedModel)> {
         let engine = EngineOptions { threads, context_tokens };
         let limits = Some(Limits::for_model(self.bytes, threads));
         let options = ChildOptions { engine, load_time: LOAD_TIME_MAX, request_time: REQUEST_TIME_MAX, limits };
@@ -75,8 +79,8 @@ async fn from_node(id: &Id, url: &str, folder: &Path, output: Output) -> anyhow:
     let shown = bar.clone();
     let client = Client::new(url, None)?;
     let downloaded = client.download(id, &path, move |progress| {
-        shown.set_length(progress.total.unwrap_or(progress.done));
-        shown.set_position(progress.done);
+        shown.set_length(progress.bytes_total);
+        shown.set_position(progress.bytes_done);
     });
     let outcome = downloaded.await.with_context(|| format!("the model {id} could not be downloaded from {url}"));
     bar.finish_and_clear();
@@ -90,7 +94,8 @@ async fn from_web(address: &str, folder: &Path, output: Output) -> anyhow::Resul
     }
     std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
     let failed = || format!("the model {address} could not be downloaded");
-    let mut response = reqwest::get(address).await.and_then(reqwest::Response::error_for_status).with_context(failed)?;
+    let mut response =
+        reqwest::get(address).await.and_then(reqwest::Response::error_for_status).with_context(failed)?;
     let bar = output.byte_bar(response.content_length().unwrap_or(0), "downloading");
     // It has its name only when it is whole.
     let mut partial = tempfile::NamedTempFile::new_in(folder).with_context(failed)?;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use ao::sha256;
 use serde_json::{Map, Value, json};
-use tasks::harness::{Aggregate, Evaluation, Output, Request, Response, Sample, python_text};
+use tasks::harness::{Aggregate, Evaluation, Request, Response, Sample, python_text};
 
 use super::ask::Answers;
 
@@ -16,7 +16,6 @@ pub(super) struct TaskReport {
     pub(super) name: String,
     pub(super) alias: String,
     pub(super) version: Value,
-    pub(super) output: Output,
     pub(super) num_fewshot: usize,
     pub(super) original: usize,
     pub(super) effective: usize,
@@ -66,7 +65,7 @@ pub(super) fn samples(
             "doc_id": sample.document,
             "doc": document,
             "target": target,
-            "arguments": Map::from_iter(gen_args),
+            "arguments": gen_args.collect::<Map<_, _>>(),
             "resps": answers.iter().map(|answer| json!([logged(answer)])).collect::<Vec<_>>(),
             "filtered_resps": strings(&sample.filtered),
             "filter": sample.filter,
@@ -90,9 +89,7 @@ fn hash(text: &str) -> String {
 /// The two arguments of a request, as its log has them.
 fn arguments(request: &Request) -> (String, Option<Value>) {
     match request {
-        Request::Loglikelihood { context, continuation } => {
-            (context.clone(), Some(Value::from(continuation.as_str())))
-        }
+        Request::Loglikelihood { context, continuation } => (context.clone(), Some(Value::from(continuation.as_str()))),
         Request::LoglikelihoodRolling { text } => (text.clone(), None),
         Request::Generate { context, generation } => {
             let mut arguments = json!({
@@ -286,9 +283,10 @@ pub(super) fn markdown(tasks: &[TaskReport]) -> String {
         });
         format!("|{}|\n", padded.collect::<Vec<_>>().join("|"))
     };
-    let rule = widths.iter().zip(RIGHT).map(|(width, right)| {
-        if right { format!("{}:", "-".repeat(width - 1)) } else { "-".repeat(*width) }
-    });
+    let rule = widths
+        .iter()
+        .zip(RIGHT)
+        .map(|(width, right)| if right { format!("{}:", "-".repeat(width - 1)) } else { "-".repeat(*width) });
     let mut table = line(HEAD) + &format!("|{}|\n", rule.collect::<Vec<_>>().join("|"));
     for row in &rows {
         table.push_str(&line(std::array::from_fn(|column| row[column].as_str())));

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context as _, anyhow, bail};
 use ao::sha256;
 use tasks::Question;
-use tasks::harness::{self, File, Group, Member, Splits, Task};
+use tasks::harness::{self, File, Member, Splits, Task};
 
 use crate::demo::assets;
 
@@ -19,21 +19,15 @@ const DATA_FILE_BYTES_MAX: u64 = 4 << 30;
 const DEMO: &str = "demo";
 
 /// A task that was found, with all that decides what it asks.
-pub(super) struct FoundTask {
+pub(crate) struct FoundTask {
     /// The task.
-    pub(super) task: Task,
+    pub(crate) task: Task,
     /// Its name.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// SHA-256 over the texts of its file and of all that it includes.
-    pub(super) files_hash: String,
+    pub(crate) files_hash: String,
     /// The documents that come with it.
     own_data: Option<&'static str>,
-}
-
-/// What was asked for by one name: a task, or a group of tasks.
-pub(super) struct Found {
-    pub(super) tasks: Vec<FoundTask>,
-    pub(super) group: Option<Group>,
 }
 
 /// Files that were read, so that their hash can name what was evaluated.
@@ -57,14 +51,17 @@ impl Disk {
     }
 }
 
-/// The task or group of a name or a path.
-pub(super) fn find(name: &str) -> anyhow::Result<Found> {
+/// The task of a name or a path; all of its tasks if it is of a group.
+pub(crate) fn find(name: &str) -> anyhow::Result<Vec<FoundTask>> {
     let built_in = if name == DEMO { "siqa" } else { name };
     if let Ok(text) = tasks::built_in(built_in) {
-        let task = Task::from_yaml(text, built_in, &harness::no_files).with_context(|| format!("the task '{name}'"))?;
+        // It says nothing of splits: in a pool a dataset is one set of questions.
+        let text = format!("{text}\ntest_split: test\n");
+        let task =
+            Task::from_yaml(&text, built_in, &harness::no_files).with_context(|| format!("the task '{name}'"))?;
         let own_data = (name == DEMO).then_some(assets::QUESTIONS);
         let files_hash = sha256(text.as_bytes()).to_hex();
-        return Ok(Found { tasks: vec![FoundTask { task, name: name.to_owned(), files_hash, own_data }], group: None });
+        return Ok(vec![FoundTask { task, name: name.to_owned(), files_hash, own_data }]);
     }
     if !Path::new(name).is_file() {
         bail!(
@@ -74,11 +71,10 @@ pub(super) fn find(name: &str) -> anyhow::Result<Found> {
     }
     let disk = Disk::default();
     match harness::load(name, &|path: &str| disk.read(path)).with_context(|| format!("the task file {name}"))? {
-        File::Task(config) => Ok(Found { tasks: vec![found(config, &disk)?], group: None }),
+        File::Task(config) => Ok(vec![found(config, &disk)?]),
         File::Group(group) => {
             let folder = Path::new(name).parent().unwrap_or(Path::new(""));
-            let tasks = group.members.iter().map(|member| of_group(member, folder)).collect::<Result<_, _>>()?;
-            Ok(Found { tasks, group: Some(group) })
+            group.members.iter().map(|member| of_group(member, folder)).collect()
         }
     }
 }
@@ -142,7 +138,7 @@ impl std::str::FromStr for DataArgument {
 }
 
 /// The rows of the splits that a task needs, and the SHA-256 over the files they are from.
-pub(super) fn documents(found: &FoundTask, data: &[DataArgument]) -> anyhow::Result<(Splits, String)> {
+pub(crate) fn documents(found: &FoundTask, data: &[DataArgument]) -> anyhow::Result<(Splits, String)> {
     let config = found.task.config();
     let evaluated = config
         .evaluated_split()
@@ -223,6 +219,9 @@ mod tests {
         let parse = |text: &str| text.parse::<DataArgument>();
         assert!(parse("nothing.jsonl").is_err());
         let whole = parse("arc/test=rows.jsonl").unwrap();
-        assert_eq!((whole.task.as_deref(), whole.split.as_deref(), &*whole.path), (Some("arc"), Some("test"), "rows.jsonl"));
+        assert_eq!(
+            (whole.task.as_deref(), whole.split.as_deref(), &*whole.path),
+            (Some("arc"), Some("test"), "rows.jsonl")
+        );
     }
 }

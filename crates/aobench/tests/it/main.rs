@@ -14,5 +14,6 @@ mod client_api;
 mod command_line;
 mod crash;
 mod demo;
+mod eval;
 mod real_data;
 mod worker;

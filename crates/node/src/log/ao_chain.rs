@@ -188,7 +188,7 @@ impl Follower {
                     Ok(true) => followed = Some(commit),
                     Ok(false) => {}
                     Err(error) => {
-                        tracing::warn!(%error, "AO's hash chain could not be continued; it will be on demand")
+                        tracing::warn!(%error, "AO's hash chain could not be continued; it will be on demand");
                     }
                 }
             }

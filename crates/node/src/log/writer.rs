@@ -172,7 +172,9 @@ impl Writer {
                         Err(error @ (LogError::NoSuchStream(_) | LogError::StreamExists(_))) => Err(error),
                         outcome => Ok(outcome?),
                     };
-                    answers.last_mut().map(|answer| answer.placed.push(placed));
+                    if let Some(answer) = answers.last_mut() {
+                        answer.placed.push(placed);
+                    }
                 }
                 if written.identities.len() < limits::LOG_BATCH_MAX && written.bytes < limits::LOG_BATCH_BYTES_MAX {
                     next = last.wait_for(submissions, answers.len(), began);

@@ -33,6 +33,8 @@
 //! # Ok::<(), tasks::TaskError>(())
 //! ```
 
+pub use crate::python::literal::text as python_text;
+
 mod aggregate;
 mod config;
 mod document;

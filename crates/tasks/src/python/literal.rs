@@ -7,7 +7,7 @@ use serde_json::{Map, Number, Value};
 const DEPTH_MAX: usize = 32;
 
 /// As `str(value)`: a text is itself, everything else is as in [`repr`].
-pub(crate) fn text(value: &Value) -> String {
+pub fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         other => repr(other),

@@ -1,5 +1,7 @@
 //! Two models on the same questions: how far apart they are, and how sure that is.
 
+use num_bigint::BigUint;
+
 use super::{Z_95, shown};
 
 /// A difference of two scores with its 95 % interval, as shares of 1, rounded to 6 decimals.
@@ -40,6 +42,24 @@ pub fn paired_difference(both: u64, first_only: u64, second_only: u64, questions
     Difference { difference: shown(difference), low: shown(low.max(-1.0)), high: shown(high.min(1.0)) }
 }
 
+/// The p-value of the two-sided exact McNemar test, which [`super::mcnemar_exact_below`] compares without floats: the
+/// probability that two equal models differ at least so far, when the first alone was right on `b` questions and the
+/// second alone on `c`. To be shown; 1 if they never differ.
+pub fn mcnemar_exact(b: u64, c: u64) -> f64 {
+    let discordant = b + c;
+    let mut choose = BigUint::from(1_u8);
+    let mut sum = BigUint::ZERO;
+    for i in 0..=b.min(c) {
+        sum += &choose;
+        choose = choose * (discordant - i) / (i + 1);
+    }
+    // The first 53 bits and a power of two: neither the sum nor 2^discordant has to fit into a float.
+    let cut = sum.bits().saturating_sub(53);
+    let leading = (sum >> cut).to_u64_digits().first().copied().unwrap_or(0);
+    let exponent = cut as f64 - discordant as f64 + 1.0;
+    (leading as f64 * exponent.exp2()).min(1.0)
+}
+
 fn wilson_ends(share: f64, total: f64) -> (f64, f64) {
     let squared = Z_95 * Z_95;
     let centre = share + squared / (2.0 * total);
@@ -73,6 +93,15 @@ mod tests {
         // Near 1 it stays within the range, as the Wilson intervals do of which it is made.
         let found = paired_difference(54, 0, 0, 54);
         assert!(found.difference == 0.0 && -0.1 < found.low && found.high < 0.1, "{found:?}");
+    }
+
+    #[test]
+    fn the_p_value_is_that_of_the_binomial_test() {
+        // scipy.stats.binomtest(b, b + c).pvalue
+        for (b, c, p) in [(0, 0, 1.0), (5, 5, 1.0), (0, 1, 1.0), (1, 9, 0.021_484_375), (12, 2, 0.012_939_453_125)] {
+            assert!((mcnemar_exact(b, c) - p).abs() < 1e-15, "{b} {c}: {}", mcnemar_exact(b, c));
+        }
+        assert!(mcnemar_exact(3_000, 5_000) < 1e-100 && mcnemar_exact(49_900, 50_100) > 0.5);
     }
 
     #[test]

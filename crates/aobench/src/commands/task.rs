@@ -1,0 +1,256 @@
+//! `aobench task`: make, check, look at and compare task files, without a model.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use tasks::harness::{Finding, Options, Request, python_text};
+
+use crate::eval::source::{self, DataArgument, FoundTask};
+use crate::output::{Column, Output, table};
+
+/// What can be typed after `aobench task`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TaskCommand {
+    /// Write a task file with a few documents to begin from
+    New {
+        /// Its name: NAME.yaml and NAME.jsonl are written
+        name: String,
+    },
+    /// Find what makes a task score chance: wrong fields, unrendered templates, equal choices, a missing delimiter
+    Lint(TaskArguments),
+    /// Show the prompts of some documents as a model would get them
+    Show {
+        #[command(flatten)]
+        task: TaskArguments,
+        /// How many documents
+        #[arg(long, default_value_t = 1)]
+        render: usize,
+    },
+    /// Say in what two task files differ, and so why their scores do not compare
+    Diff {
+        /// A task file, or 'siqa' or 'demo'
+        first: String,
+        /// Another one
+        second: String,
+    },
+}
+
+/// A task with its documents.
+#[derive(Debug, Args)]
+pub(crate) struct TaskArguments {
+    /// A task file of lm-evaluation-harness (YAML), or 'siqa' or 'demo'
+    task: String,
+    /// Documents (jsonl, json, csv, tsv): FILE, SPLIT=FILE or TASK/SPLIT=FILE
+    #[arg(long, value_name = "FILE")]
+    data: Vec<DataArgument>,
+    /// Examples before each document, instead of what the task says
+    #[arg(long)]
+    num_fewshot: Option<usize>,
+}
+
+/// What `task new` writes: every part that most tasks need, each said in a line.
+const NEW_TASK: &str = "# A task file of lm-evaluation-harness. Change what is below, then look at it:
+#   aobench task lint NAME.yaml --data NAME.jsonl
+#   aobench task show NAME.yaml --data NAME.jsonl --render 3
+#   aobench eval --task NAME.yaml --data NAME.jsonl --model MODEL.gguf
+task: NAME
+test_split: test
+output_type: multiple_choice
+# The prompt: {{field}} is a field of a document.
+doc_to_text: \"Question: {{question}}\\nAnswer:\"
+# What may follow it, and which of them is right (the first has number 0).
+doc_to_choice: choices
+doc_to_target: answer
+# Stands between prompt and answer: most models have the space at the start of a word.
+target_delimiter: ' '
+metric_list:
+  - metric: acc
+  - metric: acc_norm
+metadata:
+  version: 1
+";
+
+const NEW_DOCUMENTS: &str = r#"{"question": "Which of these is a colour?", "choices": ["blue", "seven", "quickly"], "answer": 0}
+{"question": "What do people drink?", "choices": ["stones", "water", "letters"], "answer": 1}
+{"question": "What's the opposite of cold?", "choices": ["late", "round", "hot"], "answer": 2}
+"#;
+
+pub(crate) fn run(command: TaskCommand, output: Output) -> anyhow::Result<()> {
+    match command {
+        TaskCommand::New { name } => new(&name, output),
+        TaskCommand::Lint(arguments) => lint(&arguments, output),
+        TaskCommand::Show { task, render } => show(&task, render, output),
+        TaskCommand::Diff { first, second } => diff(&first, &second, output),
+    }
+}
+
+fn new(name: &str, output: Output) -> anyhow::Result<()> {
+    if name.is_empty() || !name.chars().all(|letter| letter.is_ascii_alphanumeric() || "_-".contains(letter)) {
+        bail!("the name of a task has letters, digits, '_' and '-', and '{name}' has others");
+    }
+    let files = [
+        (PathBuf::from(format!("{name}.yaml")), NEW_TASK.replace("NAME", name)),
+        (PathBuf::from(format!("{name}.jsonl")), NEW_DOCUMENTS.to_owned()),
+    ];
+    if let Some((path, _)) = files.iter().find(|(path, _)| path.exists()) {
+        bail!("{} is there already; nothing was written", path.display());
+    }
+    for (path, text) in &files {
+        std::fs::write(path, text).with_context(|| format!("{} cannot be written", path.display()))?;
+    }
+    let paths = files.map(|(path, _)| path);
+    output.result(&json!({ "written": paths }), |_| {
+        format!("{name}.yaml and {name}.jsonl are written; look at them with: aobench task show {name}.yaml --data {name}.jsonl")
+    })
+}
+
+fn options(arguments: &TaskArguments) -> Options {
+    Options { num_fewshot: arguments.num_fewshot, ..Options::default() }
+}
+
+fn lint(arguments: &TaskArguments, output: Output) -> anyhow::Result<()> {
+    let mut found = Vec::new();
+    for task in source::find(&arguments.task)? {
+        let (splits, _) = source::documents(&task, &arguments.data)?;
+        let evaluation = task.task.evaluation(&splits, &options(arguments))?;
+        found.extend(evaluation.lint().into_iter().map(|finding| (task.name.clone(), finding)));
+    }
+    let as_json = |(task, finding): &(String, Finding)| {
+        json!({
+            "task": task,
+            "problem": format!("{:?}", finding.problem),
+            "fatal": finding.problem.is_fatal(),
+            "documents": finding.documents,
+            "first": finding.first,
+            "message": finding.message,
+        })
+    };
+    output.result(&found.iter().map(as_json).collect::<Vec<_>>(), |_| {
+        if found.is_empty() {
+            return "nothing was found".to_owned();
+        }
+        let row = |(task, finding): &(String, Finding)| {
+            let gravity = if finding.problem.is_fatal() { "error" } else { "warning" };
+            vec![
+                task.clone(),
+                gravity.to_owned(),
+                format!("{:?}", finding.problem),
+                finding.documents.to_string(),
+                finding.message.clone(),
+            ]
+        };
+        let columns = [
+            Column::Text("task"),
+            Column::Text(""),
+            Column::Text("problem"),
+            Column::Number("documents"),
+            Column::Text("what"),
+        ];
+        table(&columns, found.iter().map(row))
+    })?;
+    match found.iter().filter(|(_, finding)| finding.problem.is_fatal()).count() {
+        0 => Ok(()),
+        _ => bail!("with this a score would mean nothing"),
+    }
+}
+
+fn show(arguments: &TaskArguments, render: usize, output: Output) -> anyhow::Result<()> {
+    let mut shown = Vec::new();
+    for task in source::find(&arguments.task)? {
+        let (splits, _) = source::documents(&task, &arguments.data)?;
+        let evaluation = task.task.evaluation(&splits, &options(arguments))?;
+        for number in 0..render.min(evaluation.len()) {
+            let requests: Vec<Value> = evaluation.requests(number)?.iter().map(request).collect();
+            let target = evaluation.target(number)?;
+            shown.push(json!({ "task": task.name, "document": number, "target": target, "requests": requests }));
+        }
+    }
+    output.result(&shown, |shown| shown.iter().map(describe).collect::<Vec<_>>().join("\n"))
+}
+
+fn request(request: &Request) -> Value {
+    match request {
+        Request::Loglikelihood { context, continuation } => json!({ "context": context, "continuation": continuation }),
+        Request::LoglikelihoodRolling { text } => json!({ "text": text }),
+        Request::Generate { context, generation } => {
+            json!({ "context": context, "until": generation.until, "max_tokens": generation.max_gen_toks })
+        }
+    }
+}
+
+/// The prompt once, and what may follow it with its spaces to be seen.
+fn describe(shown: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let mut parts = vec![format!("── {} document {} ──", text(&shown["task"]), shown["document"])];
+    let mut before = String::new();
+    for request in shown["requests"].as_array().into_iter().flatten() {
+        let prompt = text(request.get("context").unwrap_or(&request["text"]));
+        if prompt != before || parts.len() == 1 {
+            parts.push(prompt.clone());
+        }
+        before = prompt;
+        if let Some(continuation) = request.get("continuation") {
+            parts.push(format!("  → {continuation}"));
+        }
+        if let Some(until) = request.get("until") {
+            parts.push(format!("  → at most {} tokens, up to {until}", request["max_tokens"]));
+        }
+    }
+    parts.push(format!("right: {}\n", python_text(&shown["target"])));
+    parts.join("\n")
+}
+
+fn diff(first: &str, second: &str, output: Output) -> anyhow::Result<()> {
+    let one = |name: &str| -> anyhow::Result<FoundTask> {
+        let mut tasks = source::find(name)?;
+        if tasks.len() != 1 {
+            bail!("{} is a group of {} tasks; compare its tasks", Path::new(name).display(), tasks.len());
+        }
+        Ok(tasks.remove(0))
+    };
+    let (first, second) = (fields(&one(first)?), fields(&one(second)?));
+    let differing: BTreeMap<&str, [&str; 2]> = first
+        .iter()
+        .filter_map(|(key, value)| {
+            let other = second.get(key).map_or("", String::as_str);
+            (value != other).then_some((key.as_str(), [value.as_str(), other]))
+        })
+        .collect();
+    output.result(&json!({ "same": differing.is_empty(), "differences": differing }), |_| {
+        if differing.is_empty() {
+            return "the two tasks ask and judge alike".to_owned();
+        }
+        let rows = differing
+            .iter()
+            .map(|(key, [first, second])| vec![(*key).to_owned(), (*first).to_owned(), (*second).to_owned()]);
+        let columns = [Column::Text("key"), Column::Text("first"), Column::Text("second")];
+        table(&columns, rows) + "\nscores under different tasks do not compare"
+    })
+}
+
+/// What a task says, key by key, after its includes and defaults.
+fn fields(found: &FoundTask) -> BTreeMap<String, String> {
+    let text = format!("{:#?}", found.task.config());
+    let mut fields: BTreeMap<String, String> = BTreeMap::new();
+    let mut key = String::new();
+    for line in text.lines().skip(1) {
+        let is_field = line.starts_with("    ") && !line.starts_with("     ");
+        match line.trim_start().split_once(": ") {
+            Some((name, value)) if is_field => {
+                name.clone_into(&mut key);
+                fields.insert(key.clone(), value.trim_end_matches(',').to_owned());
+            }
+            _ => {
+                if let Some(field) = fields.get_mut(&key) {
+                    field.push(' ');
+                    field.push_str(line.trim());
+                }
+            }
+        }
+    }
+    fields.retain(|key, _| !["task", "alias", "tags", "metadata"].contains(&key.as_str()));
+    fields
+}
