@@ -5,10 +5,11 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use tasks::Question;
 use tasks::harness::{
-    Aggregate, Evaluation, File, MemberResult, Options, Request, Response, Sample, Splits, Task, load, pooled,
+    Aggregate, Chat, Evaluation, File, MemberResult, Message, Options, Request, Response, Sample, Splits, Task, load,
+    pooled,
 };
+use tasks::{Question, TaskError};
 
 /// How far a result may be off: the order in which numbers are added up differs.
 const TOLERANCE: f64 = 1e-9;
@@ -146,6 +147,34 @@ fn prompts_values_and_results_are_those_of_lm_evaluation_harness() {
             assert_eq!(json!(aggregate.higher_is_better), *higher, "{name}: {}", aggregate.key());
         }
     }
+}
+
+/// A chat template that hides nothing.
+fn written(messages: &[Message], begin_answer: bool) -> Result<String, TaskError> {
+    let turn = |message: &Message| format!("<{}>{}</>", message.role.name(), message.content);
+    Ok(messages.iter().map(turn).chain(begin_answer.then(|| "<assistant>".to_owned())).collect())
+}
+
+#[test]
+fn prompts_under_a_chat_template_are_those_of_lm_evaluation_harness() {
+    let vectors = vectors();
+    let with_chat = vectors["tasks"].as_object().unwrap().iter().filter(|(_, vector)| vector.get("chat").is_some());
+    let mut checked = 0;
+    for (name, vector) in with_chat {
+        let task = Task::load(vector["file"].as_str().unwrap(), &source).unwrap();
+        let options = Options { system_instruction: "Be brief.".to_owned(), ..Options::default() };
+        let evaluation = task.evaluation(&splits(vector), &options).unwrap();
+        for (mode, multiturn) in [("multiturn", true), ("one question", false)] {
+            for (number, expected) in vector["chat"][mode].as_array().unwrap().iter().enumerate() {
+                let requests = evaluation.chat_requests(number, Chat { multiturn, template: &written }).unwrap();
+                let requests: Vec<Value> = requests.iter().map(logged).collect();
+                let expected: Vec<Value> = expected.as_array().unwrap().iter().map(expected_request).collect();
+                assert_eq!(requests, expected, "{name}, {mode}, document {number}");
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked >= 28, "{checked} prompts");
 }
 
 #[test]

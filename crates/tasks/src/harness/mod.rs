@@ -35,6 +35,7 @@
 
 mod aggregate;
 mod config;
+mod context;
 mod document;
 mod evaluation;
 mod few_shot;
@@ -54,6 +55,7 @@ mod yaml;
 pub use config::{
     Config, FewShotConfig, FieldSource, FilterStep, GenerationConfig, MetricConfig, Output, PipelineConfig,
 };
+pub use context::{Chat, Message, Role};
 pub use evaluation::{Aggregate, Evaluation, Sample};
 pub use group::{Group, GroupMetric, Member, MemberResult, pooled};
 pub use lint::{Finding, Problem};
