@@ -41,14 +41,17 @@ pub struct Message {
     pub content: String,
 }
 
+/// A chat template: the messages, and whether the beginning of an answer is to be added. It is not if the answer has
+/// begun already, which is then the last message.
+pub type ChatTemplate<'a> = dyn Fn(&[Message], bool) -> Result<String, TaskError> + 'a;
+
 /// How contexts are written for a model that was trained on conversations.
 #[derive(Clone, Copy)]
 pub struct Chat<'a> {
     /// Whether each example is a question and an answer of its own; else all stands in one question.
     pub multiturn: bool,
-    /// The chat template: the messages, and whether the beginning of an answer is to be added. It is not if the answer
-    /// has begun already, which is then the last message.
-    pub template: &'a dyn Fn(&[Message], bool) -> Result<String, TaskError>,
+    /// The chat template.
+    pub template: &'a ChatTemplate<'a>,
 }
 
 impl std::fmt::Debug for Chat<'_> {

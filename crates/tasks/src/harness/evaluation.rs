@@ -30,6 +30,8 @@ pub struct Evaluation<'t> {
     /// Documents have lists of right answers.
     pub(super) multiple_target: bool,
     pub(super) system_instruction: String,
+    pub(super) num_fewshot: usize,
+    pub(super) seed: u64,
 }
 
 /// One document under one filter pipeline.

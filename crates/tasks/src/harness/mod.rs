@@ -46,6 +46,7 @@ mod lint;
 mod load;
 mod metric;
 mod ports;
+mod protocol;
 mod request;
 mod score;
 mod task;
@@ -55,7 +56,7 @@ mod yaml;
 pub use config::{
     Config, FewShotConfig, FieldSource, FilterStep, GenerationConfig, MetricConfig, Output, PipelineConfig,
 };
-pub use context::{Chat, Message, Role};
+pub use context::{Chat, ChatTemplate, Message, Role};
 pub use evaluation::{Aggregate, Evaluation, Sample};
 pub use group::{Group, GroupMetric, Member, MemberResult, pooled};
 pub use lint::{Finding, Problem};
