@@ -122,7 +122,7 @@ fn prompts_values_and_results_are_those_of_lm_evaluation_harness() {
     let vectors = vectors();
     let resamples = vectors["resamples"].as_u64().unwrap() as usize;
     let tasks = vectors["tasks"].as_object().unwrap();
-    assert!(tasks.len() >= 38, "{} tasks", tasks.len());
+    assert!(tasks.len() >= 46, "{} tasks", tasks.len());
     for (name, vector) in tasks {
         let task =
             Task::load(vector["file"].as_str().unwrap(), &source).unwrap_or_else(|error| panic!("{name}: {error}"));

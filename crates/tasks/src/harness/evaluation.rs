@@ -11,7 +11,7 @@ use super::document::Reading;
 use super::metric::Metric;
 use super::ports::Document;
 use super::request::{Request, Response};
-use super::score::{Judged, Score, likelihoods};
+use super::score::{Judged, Score};
 use super::task::Task;
 use crate::TaskError;
 use crate::python::literal;
@@ -199,8 +199,12 @@ impl Evaluation<'_> {
             let metrics = match &config.process_results {
                 None => judged.scores(&first)?,
                 Some(port) => {
-                    let values: Vec<f64> = likelihoods(&first)?.iter().map(|(value, _)| *value).collect();
-                    self.named(port.results(document, &values)?)
+                    let value = |response: &Response| match response {
+                        Response::Loglikelihood { loglikelihood: value, .. } | Response::Rolling(value) => Some(*value),
+                        Response::Text(_) => None,
+                    };
+                    let values: Option<Vec<f64>> = first.iter().map(value).collect();
+                    self.named(port.results(document, &values.ok_or_else(|| no_response(number))?)?)
                 }
             };
             (first.iter().map(logged).collect(), metrics)
@@ -209,10 +213,10 @@ impl Evaluation<'_> {
     }
 
     /// What a port computed, as metrics of the task.
-    fn named(&self, results: Vec<(&'static str, f64)>) -> Vec<(Metric, Score)> {
+    fn named(&self, results: Vec<(&'static str, Score)>) -> Vec<(Metric, Score)> {
         let metrics = self.task.config.metrics.iter().map(|config| config.metric);
         let value = |metric: Metric| results.iter().find(|(name, _)| *name == metric.name());
-        metrics.filter_map(|metric| value(metric).map(|(_, value)| (metric, Score::Number(*value)))).collect()
+        metrics.filter_map(|metric| value(metric).map(|(_, score)| (metric, score.clone()))).collect()
     }
 
     /// Puts the samples together: each metric under each filter pipeline, with standard errors from at most so many
