@@ -150,6 +150,7 @@ fn prompts_values_and_results_are_those_of_lm_evaluation_harness() {
 }
 
 /// A chat template that hides nothing.
+#[expect(clippy::unnecessary_wraps, reason = "others may fail")]
 fn written(messages: &[Message], begin_answer: bool) -> Result<String, TaskError> {
     let turn = |message: &Message| format!("<{}>{}</>", message.role.name(), message.content);
     Ok(messages.iter().map(turn).chain(begin_answer.then(|| "<assistant>".to_owned())).collect())

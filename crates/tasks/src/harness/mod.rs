@@ -36,6 +36,7 @@
 mod aggregate;
 mod config;
 mod context;
+mod continued;
 mod document;
 mod evaluation;
 mod few_shot;
