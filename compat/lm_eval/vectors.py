@@ -76,6 +76,8 @@ def evaluated(manager, task):
                 "metrics": {name: plain(sample[name]) for name in sample["metrics"]},
             }
         )
+    for sample, own in zip(result["samples"][task][:2], samples[:2], strict=True):
+        own["hashes"] = [sample["doc_hash"], sample["prompt_hash"], sample["target_hash"]]
     # The same requests under every filter are written once.
     first = samples[0]["filter"]
     for sample in samples:

@@ -29,7 +29,7 @@ fn main() -> ExitCode {
         let path = expected["path"].as_str().unwrap_or_default();
         match asked(path, &expected, &source) {
             Ok(requests) if requests == expected["requests"] => equal += 1,
-            Ok(requests) => println!("{path}:\n  {}\n  {}", first_difference(&requests, &expected["requests"]), ""),
+            Ok(requests) => println!("{path}:\n  {}", first_difference(&requests, &expected["requests"])),
             Err(error) => println!("{path}: {error}"),
         }
     }

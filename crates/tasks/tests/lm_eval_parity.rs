@@ -2,12 +2,13 @@
 //! lm-evaluation-harness gives, as `compat/lm_eval/vectors.py` wrote them down.
 #![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use tasks::harness::{
     Aggregate, Chat, Evaluation, File, MemberResult, Message, Options, Request, Response, Sample, Splits, Task, load,
-    pooled,
+    pooled, results_entry,
 };
 use tasks::{Question, TaskError};
 
@@ -55,6 +56,16 @@ fn response(value: &Value) -> Response {
             Response::Loglikelihood { loglikelihood: pair[0].as_f64().unwrap(), greedy: pair[1].as_bool().unwrap() }
         }
         number => Response::Rolling(number.as_f64().unwrap()),
+    }
+}
+
+/// Every value within lists as Python writes it.
+fn as_texts(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => items.iter().map(as_texts).collect(),
+        Value::String(text) => json!(text),
+        Value::Bool(flag) => json!(if *flag { "True" } else { "False" }),
+        other => json!(other.to_string()),
     }
 }
 
@@ -140,7 +151,17 @@ fn prompts_values_and_results_are_those_of_lm_evaluation_harness() {
         let judged = evaluation.judge(&responses).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(judged.len(), samples.len(), "{name}");
         judged.iter().zip(samples).for_each(|(sample, expected)| check_sample(name, sample, expected));
+        for (sample, expected) in judged.iter().zip(samples).filter(|(_, expected)| expected.get("hashes").is_some()) {
+            let line = evaluation.sample_line(sample, &responses[sample.document], None).unwrap();
+            let hashes = [&line["doc_hash"], &line["prompt_hash"], &line["target_hash"]];
+            assert_eq!(json!(hashes), expected["hashes"], "{name}, document {}", sample.document);
+            assert_eq!(line["resps"], as_texts(&expected["responses"]), "{name}");
+            assert_eq!(line["filtered_resps"], as_texts(&expected["filtered"]), "{name}");
+        }
         let aggregates = evaluation.aggregate(&judged, resamples).unwrap();
+        let entry = results_entry(task.config(), &aggregates);
+        let keys = |entry: &Value| entry.as_object().unwrap().keys().cloned().collect::<BTreeSet<String>>();
+        assert_eq!(keys(&entry), keys(&vector["results"]), "{name}");
         check_results(name, &aggregates, &vector["results"]);
         for aggregate in &aggregates {
             let higher = &vector["higher_is_better"][aggregate.metric.name()];

@@ -256,7 +256,7 @@ fn text_of(response: &Response) -> Option<String> {
     }
 }
 
-fn logged(response: &Response) -> Value {
+pub(super) fn logged(response: &Response) -> Value {
     match response {
         Response::Loglikelihood { loglikelihood, greedy } => serde_json::json!([loglikelihood, greedy]),
         Response::Rolling(value) => serde_json::json!(value),
