@@ -30,6 +30,15 @@ class Scripted(LM):
         self.task = task
         self.asked = []
 
+    tokenizer_name = "scripted"
+
+    def chat_template(self, chat_template=False):
+        return "scripted"
+
+    def apply_chat_template(self, chat_history, add_generation_prompt=True):
+        written = "".join(f"<{turn['role']}>{turn['content']}</>" for turn in chat_history)
+        return written + ("<assistant>" if add_generation_prompt else "")
+
     def answer(self, request, response):
         self.asked.append((request, response))
         return response

@@ -126,6 +126,45 @@ def mmlu_pro(draw, _number):
     }
 
 
+def wikitext(draw, _number):
+    parts = ["The \" big \" cats ' tails ( and , 1 @,@ 000 @-@ old [ sic ] { ones } ) .", "= = History = =\n It was 5 @.@ 5 ° N of", "/' 5/ : she 's ; no ! yes ? ' so '", "= = = Notes = = ="]
+    return {"page": " \n ".join(draw.sample(parts, draw.randrange(1, 4)))}
+
+
+def medmcqa(draw, _number):
+    row = dict(zip(["opa", "opb", "opc", "opd"], choices(draw), strict=True))
+    return {"question": f"{draw.choice(NAMES)} {draw.choice(VERBS)} what?", **row, "cop": draw.randrange(4)}
+
+
+def mathqa(draw, _number):
+    options = " , ".join(f"{letter} ) {draw.randrange(99)} {draw.choice(['km', 'rs .', '%'])}" for letter in "abcde")
+    return {"Problem": f"How many {draw.choice(THINGS)}?", "options": options, "correct": draw.choice("abcde")}
+
+
+def mnli(draw, _number):
+    return {"premise": draw.choice(PLACES), "hypothesis": draw.choice([" It is .", "It is", "So it is.\n"]), "label": draw.randrange(3)}
+
+
+def arithmetic(draw, _number):
+    return {"context": f"\n\nQ: What is {draw.randrange(9)} plus 2?\n\nA: ", "completion": f" {draw.randrange(11)}"}
+
+
+def pubmedqa(draw, _number):
+    return {"CONTEXTS": choices(draw), "QUESTION": "Does it?", "final_decision": draw.choice(["yes", "no", "maybe"])}
+
+
+def wsc273(draw, _number):
+    pronoun = draw.choice(["he", "His", "they", "her"])
+    before = draw.choice(["The dog saw  him and", "The cat slept.", "It rained, so"]).replace("  ", " ")
+    return {
+        "text": f"{before} {pronoun} ran  away.",
+        "pronoun": pronoun,
+        "pronoun_loc": len(before) + 1,
+        "options": [draw.choice(["The dog", "Ana"]), draw.choice(["A cat", "His friend", "Bo"])],
+        "label": draw.randrange(2),
+    }
+
+
 MAKERS = {
     "questions": (question, {"train": 31, "validation": 12, "test": 9}),
     "sums": (sum_row, {"train": 100, "test": 8}),
@@ -138,6 +177,13 @@ MAKERS = {
     "medqa": (medqa, {"train": 12, "test": 8}),
     "logiqa": (logiqa, {"train": 12, "test": 8}),
     "truthful": (truthful, {"validation": 8}),
+    "wikitext": (wikitext, {"test": 8}),
+    "medmcqa": (medmcqa, {"validation": 8}),
+    "mathqa": (mathqa, {"train": 12, "test": 8}),
+    "mnli": (mnli, {"train": 12, "validation": 8}),
+    "arithmetic": (arithmetic, {"validation": 8}),
+    "pubmedqa": (pubmedqa, {"test": 8}),
+    "wsc273": (wsc273, {"test": 8}),
     "mmlu_pro": (mmlu_pro, {"validation": 10, "test": 12}),
 }
 

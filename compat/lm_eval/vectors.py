@@ -27,6 +27,7 @@ import rows  # noqa: E402
 from model import Scripted  # noqa: E402
 
 RESAMPLES = 2000
+CHATS = {"mc_letters_5_shot", "mc_prefix_2_shot", "mc_basic", "winogrande_port_3", "gen_defaults", "gen_strict_flexible", "ll_2_shot"}
 
 
 def plain(value):
@@ -75,12 +76,23 @@ def evaluated(manager, task):
                 "metrics": {name: plain(sample[name]) for name in sample["metrics"]},
             }
         )
+    for sample, own in zip(result["samples"][task][:2], samples[:2], strict=True):
+        own["hashes"] = [sample["doc_hash"], sample["prompt_hash"], sample["target_hash"]]
     # The same requests under every filter are written once.
     first = samples[0]["filter"]
     for sample in samples:
         if sample["filter"] != first:
             del sample["requests"], sample["responses"]
     return {"samples": samples, "results": plain(result["results"][task]), "higher_is_better": plain(result["higher_is_better"][task])}
+
+
+def prompts(manager, task, multiturn):
+    """The prompts under a chat template."""
+    model = Scripted(task)
+    options = {"apply_chat_template": True, "fewshot_as_multiturn": multiturn, "system_instruction": "Be brief."}
+    result = simple_evaluate(model=model, tasks=[task], task_manager=manager, bootstrap_iters=0, log_samples=True, limit=2, **options)
+    first = result["samples"][task][0]["filter"]
+    return [plain(sample["arguments"]) for sample in result["samples"][task] if sample["filter"] == first]
 
 
 def main():
@@ -96,6 +108,8 @@ def main():
         if "task" not in config:
             continue
         vector = {"file": path.name, "splits": paths[config["metadata"]["rows"]], **evaluated(manager, config["task"])}
+        if config["task"] in CHATS:
+            vector["chat"] = {mode: prompts(manager, config["task"], mode == "multiturn") for mode in ("multiturn", "one question")}
         vectors["tasks"][config["task"]] = vector
     for path, group in groups:
         model = Scripted("group")

@@ -1,11 +1,13 @@
 //! Finding the answer in what a model said. A text in which no answer is found is an outcome of its own: it is no
 //! answer, and above all it is not the first choice.
 
-use fancy_regex::{Regex, RegexBuilder};
+use fancy_regex::Regex;
 
 use crate::TaskError;
 use crate::error::within;
-use crate::limits::{FILTERS_MAX, REGEX_BYTES_MAX, REGEX_MATCHES_MAX, REGEX_STEPS_MAX};
+use crate::limits::FILTERS_MAX;
+use crate::python::regex::{compiled, selected};
+use crate::python::text::strip;
 use crate::task_file::{Filter, Pipeline};
 
 /// What lm-evaluation-harness puts where an expression does not match.
@@ -79,7 +81,7 @@ impl Extractor {
         for filter in &pipeline.filter {
             steps.push(match filter {
                 Filter::Regex { regex_pattern, group_select, fallback } => Step::Regex {
-                    regex: compiled(regex_pattern)?,
+                    regex: compiled("regex_pattern", regex_pattern)?,
                     group_select: *group_select,
                     fallback: (fallback != NO_ANSWER).then(|| fallback.clone()),
                 },
@@ -98,9 +100,9 @@ impl Extractor {
         for step in &self.steps {
             text = match step {
                 Step::Regex { regex, group_select, fallback } => {
-                    found(regex, *group_select, &text).or_else(|| fallback.clone())?
+                    selected(regex, *group_select, &text).ok().flatten().or_else(|| fallback.clone())?
                 }
-                Step::RemoveWhitespace => text.trim_start().to_owned(),
+                Step::RemoveWhitespace => strip(&text).to_owned(),
                 Step::Lowercase => text.to_lowercase(),
                 Step::Uppercase => text.to_uppercase(),
             };
@@ -111,41 +113,4 @@ impl Extractor {
 
 fn wrong_name(pipeline: &Pipeline, reason: &str) -> TaskError {
     TaskError::Key { key: "filter_list.name", value: format!("{:?}", pipeline.name), reason: reason.to_owned() }
-}
-
-/// The expressions come from strangers, and some of those in use need look-around, which may backtrack for ever. Hence
-/// the limits, which count steps and bytes and not time, so that every node stops at the same place.
-fn compiled(pattern: &str) -> Result<Regex, TaskError> {
-    let mut builder = RegexBuilder::new(pattern);
-    builder
-        .backtrack_limit(REGEX_STEPS_MAX)
-        .delegate_size_limit(REGEX_BYTES_MAX)
-        .delegate_dfa_size_limit(REGEX_BYTES_MAX);
-    builder.build().map_err(|error| TaskError::Key {
-        key: "regex_pattern",
-        value: format!("{:?}", pattern.chars().take(80).collect::<String>()),
-        reason: error.to_string(),
-    })
-}
-
-/// What Python's `findall` and the rules of lm-evaluation-harness give: of the selected match the only group, or the
-/// first group that is not empty, or the whole match if there are no groups. An expression that needs too many steps
-/// has not matched.
-fn found(regex: &Regex, group_select: i64, text: &str) -> Option<String> {
-    let mut matches = Vec::new();
-    for captures in regex.captures_iter(text).take(REGEX_MATCHES_MAX) {
-        let captures = captures.ok()?;
-        let mut groups = captures.iter().skip(1).map(|group| group.map_or("", |found| found.as_str()));
-        matches.push(match captures.len() {
-            1 => captures.get(0).map(|whole| whole.as_str().to_owned()),
-            2 => groups.next().map(str::to_owned),
-            _ => groups.find(|group| !group.is_empty()).map(str::to_owned),
-        });
-        if group_select >= 0 && matches.len() as i64 > group_select {
-            break;
-        }
-    }
-    let place = if group_select < 0 { matches.len() as i64 + group_select } else { group_select };
-    let selected = usize::try_from(place).ok().and_then(|place| matches.into_iter().nth(place))?;
-    selected.map(|answer| answer.trim().to_owned())
 }

@@ -70,6 +70,9 @@ pub const HARNESS_BYTES_MAX: usize = 1024 * 1024;
 /// Nodes of such a task file.
 pub const HARNESS_NODES_MAX: usize = 64 * 1024;
 
+/// Bytes of one document of such a task as compact JSON: a book.
+pub const HARNESS_QUESTION_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// Files that such a task file may include, with those that they include.
 pub const HARNESS_INCLUDES_MAX: usize = 32;
 
@@ -77,7 +80,7 @@ pub const HARNESS_INCLUDES_MAX: usize = 32;
 pub const HARNESS_TEMPLATE_STEPS_MAX: u64 = 1_000_000;
 
 /// Bytes of one text that such a template makes.
-pub const HARNESS_RENDERED_BYTES_MAX: usize = 4 * 1024 * 1024;
+pub const HARNESS_RENDERED_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// Few-shot examples of one prompt.
 pub const FEW_SHOT_MAX: usize = 256;

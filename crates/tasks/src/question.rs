@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::TaskError;
 use crate::error::within;
-use crate::limits::{QUESTION_BYTES_MAX, QUESTION_FIELDS_MAX};
+use crate::limits::{HARNESS_QUESTION_BYTES_MAX, QUESTION_BYTES_MAX, QUESTION_FIELDS_MAX};
 
 /// One question: the fields of a row in the order in which they were given.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,13 +20,27 @@ pub struct Question {
 impl Question {
     /// Reads one row.
     pub fn from_json(text: &str) -> Result<Self, TaskError> {
+        Self::within(text, QUESTION_BYTES_MAX)
+    }
+
+    fn within(text: &str, bytes_max: usize) -> Result<Self, TaskError> {
         let Distinct(value) = serde_json::from_str(text).map_err(|error| TaskError::Question(error.to_string()))?;
-        Self::from_value(value)
+        Self::from_value(value, bytes_max)
     }
 
     /// Reads all rows of a JSON array, or of JSON lines. Nothing is returned unless every row is good; the error names
     /// the first bad one. A byte order mark and empty lines are passed over.
     pub fn all_from(data: &[u8]) -> Result<Vec<Self>, TaskError> {
+        Self::all_within(data, QUESTION_BYTES_MAX)
+    }
+
+    /// The same for rows that go into no pool and may be whole books: each may have
+    /// [`HARNESS_QUESTION_BYTES_MAX`](crate::limits::HARNESS_QUESTION_BYTES_MAX) bytes.
+    pub fn all_long_from(data: &[u8]) -> Result<Vec<Self>, TaskError> {
+        Self::all_within(data, HARNESS_QUESTION_BYTES_MAX)
+    }
+
+    fn all_within(data: &[u8], bytes_max: usize) -> Result<Vec<Self>, TaskError> {
         let text = std::str::from_utf8(data).map_err(|error| {
             let row = data[..error.valid_up_to()].split(|byte| *byte == b'\n').count();
             TaskError::Row { row, reason: "it is not UTF-8 text".to_owned() }
@@ -36,20 +50,20 @@ impl Question {
         if text.starts_with('[') {
             let Rows(rows) = serde_json::from_str(text).map_err(|error| TaskError::Question(error.to_string()))?;
             let rows = rows.into_iter().enumerate();
-            rows.map(|(index, row)| Self::from_value(row).map_err(|error| named(index + 1, error))).collect()
+            rows.map(|(index, row)| Self::from_value(row, bytes_max).map_err(|error| named(index + 1, error))).collect()
         } else {
             let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-            lines.map(|(index, line)| Self::from_json(line).map_err(|error| named(index + 1, error))).collect()
+            lines.map(|(index, line)| Self::within(line, bytes_max).map_err(|error| named(index + 1, error))).collect()
         }
     }
 
-    fn from_value(value: Value) -> Result<Self, TaskError> {
+    fn from_value(value: Value, bytes_max: usize) -> Result<Self, TaskError> {
         let Value::Object(fields) = value else {
             return Err(TaskError::Question("it is not a JSON object with the fields of a question".to_owned()));
         };
         within("a question's number of fields", fields.len(), QUESTION_FIELDS_MAX)?;
         let question = Self { fields };
-        within("a question in bytes", question.to_json().len(), QUESTION_BYTES_MAX)?;
+        within("a question in bytes", question.to_json().len(), bytes_max)?;
         Ok(question)
     }
 
@@ -255,6 +269,7 @@ mod tests {
         assert!(row(format!("[{{}}, {}]", "[".repeat(500)).as_bytes()).starts_with("row 2: recursion limit"));
         let long = format!(r#"{{"a": "{}"}}"#, "x".repeat(QUESTION_BYTES_MAX));
         assert_eq!(row(long.as_bytes()), "row 1: a question in bytes has 65544, and 65536 is allowed");
+        assert_eq!(Question::all_long_from(long.as_bytes()).unwrap().len(), 1);
     }
 
     #[test]

@@ -116,7 +116,7 @@ pub enum Filter {
         #[serde(default = "invalid")]
         fallback: String,
     },
-    /// Takes white space away in front.
+    /// Takes white space away at both ends.
     RemoveWhitespace,
     /// Makes all letters small.
     Lowercase,

@@ -2,13 +2,15 @@
 //! lm-evaluation-harness gives, as `compat/lm_eval/vectors.py` wrote them down.
 #![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use tasks::Question;
 use tasks::harness::{
-    Aggregate, Evaluation, File, MemberResult, Options, Request, Response, Sample, Splits, Task, load, pooled,
+    Aggregate, Chat, Evaluation, File, MemberResult, Message, Options, Request, Response, Sample, Splits, Task, load,
+    pooled, results_entry,
 };
+use tasks::{Question, TaskError};
 
 /// How far a result may be off: the order in which numbers are added up differs.
 const TOLERANCE: f64 = 1e-9;
@@ -54,6 +56,16 @@ fn response(value: &Value) -> Response {
             Response::Loglikelihood { loglikelihood: pair[0].as_f64().unwrap(), greedy: pair[1].as_bool().unwrap() }
         }
         number => Response::Rolling(number.as_f64().unwrap()),
+    }
+}
+
+/// Every value within lists as Python writes it.
+fn as_texts(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => items.iter().map(as_texts).collect(),
+        Value::String(text) => json!(text),
+        Value::Bool(flag) => json!(if *flag { "True" } else { "False" }),
+        other => json!(other.to_string()),
     }
 }
 
@@ -121,7 +133,7 @@ fn prompts_values_and_results_are_those_of_lm_evaluation_harness() {
     let vectors = vectors();
     let resamples = vectors["resamples"].as_u64().unwrap() as usize;
     let tasks = vectors["tasks"].as_object().unwrap();
-    assert!(tasks.len() >= 38, "{} tasks", tasks.len());
+    assert!(tasks.len() >= 46, "{} tasks", tasks.len());
     for (name, vector) in tasks {
         let task =
             Task::load(vector["file"].as_str().unwrap(), &source).unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -139,13 +151,52 @@ fn prompts_values_and_results_are_those_of_lm_evaluation_harness() {
         let judged = evaluation.judge(&responses).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(judged.len(), samples.len(), "{name}");
         judged.iter().zip(samples).for_each(|(sample, expected)| check_sample(name, sample, expected));
+        for (sample, expected) in judged.iter().zip(samples).filter(|(_, expected)| expected.get("hashes").is_some()) {
+            let line = evaluation.sample_line(sample, &responses[sample.document], None).unwrap();
+            let hashes = [&line["doc_hash"], &line["prompt_hash"], &line["target_hash"]];
+            assert_eq!(json!(hashes), expected["hashes"], "{name}, document {}", sample.document);
+            assert_eq!(line["resps"], as_texts(&expected["responses"]), "{name}");
+            assert_eq!(line["filtered_resps"], as_texts(&expected["filtered"]), "{name}");
+        }
         let aggregates = evaluation.aggregate(&judged, resamples).unwrap();
+        let entry = results_entry(task.config(), &aggregates);
+        let keys = |entry: &Value| entry.as_object().unwrap().keys().cloned().collect::<BTreeSet<String>>();
+        assert_eq!(keys(&entry), keys(&vector["results"]), "{name}");
         check_results(name, &aggregates, &vector["results"]);
         for aggregate in &aggregates {
             let higher = &vector["higher_is_better"][aggregate.metric.name()];
             assert_eq!(json!(aggregate.higher_is_better), *higher, "{name}: {}", aggregate.key());
         }
     }
+}
+
+/// A chat template that hides nothing.
+#[expect(clippy::unnecessary_wraps, reason = "others may fail")]
+fn written(messages: &[Message], begin_answer: bool) -> Result<String, TaskError> {
+    let turn = |message: &Message| format!("<{}>{}</>", message.role.name(), message.content);
+    Ok(messages.iter().map(turn).chain(begin_answer.then(|| "<assistant>".to_owned())).collect())
+}
+
+#[test]
+fn prompts_under_a_chat_template_are_those_of_lm_evaluation_harness() {
+    let vectors = vectors();
+    let with_chat = vectors["tasks"].as_object().unwrap().iter().filter(|(_, vector)| vector.get("chat").is_some());
+    let mut checked = 0;
+    for (name, vector) in with_chat {
+        let task = Task::load(vector["file"].as_str().unwrap(), &source).unwrap();
+        let options = Options { system_instruction: "Be brief.".to_owned(), ..Options::default() };
+        let evaluation = task.evaluation(&splits(vector), &options).unwrap();
+        for (mode, multiturn) in [("multiturn", true), ("one question", false)] {
+            for (number, expected) in vector["chat"][mode].as_array().unwrap().iter().enumerate() {
+                let requests = evaluation.chat_requests(number, Chat { multiturn, template: &written }).unwrap();
+                let requests: Vec<Value> = requests.iter().map(logged).collect();
+                let expected: Vec<Value> = expected.as_array().unwrap().iter().map(expected_request).collect();
+                assert_eq!(requests, expected, "{name}, {mode}, document {number}");
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked >= 28, "{checked} prompts");
 }
 
 #[test]

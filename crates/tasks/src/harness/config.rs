@@ -88,6 +88,8 @@ pub struct Config {
     pub metrics: Vec<MetricConfig>,
     /// `metadata`.
     pub metadata: Value,
+    /// What the protocol id is made of.
+    pub(super) declared: Value,
 }
 
 /// How few-shot examples are drawn and written.
@@ -196,6 +198,7 @@ const NOT_TEXT: [(&str, &str); 5] = [
 
 impl Config {
     pub(super) fn from_fields(fields: Map<String, Value>, source: &dyn Source) -> Result<Self, TaskError> {
+        let declared = super::protocol::declared(&fields, source);
         let mut fields = Fields::new("", fields);
         for (key, reason) in NOT_TEXT {
             if let Some(value) = fields.take(key) {
@@ -255,6 +258,7 @@ impl Config {
             filters: pipelines(fields.take("filter_list"))?,
             metrics: super::metric::configs(fields.take("metric_list"), output, source)?,
             metadata: fields.take("metadata").unwrap_or(Value::Null),
+            declared,
         };
         let split = fields.text("fewshot_split")?;
         fields.finish()?;

@@ -6,15 +6,15 @@ use serde_json::Value;
 
 use super::aggregate::Values;
 use super::config::Output;
-use super::document::{Reading, Writer};
+use super::context::Chat;
+use super::document::Reading;
 use super::metric::Metric;
 use super::ports::Document;
 use super::request::{Request, Response};
-use super::score::{Judged, Score, likelihoods};
+use super::score::{Judged, Score};
 use super::task::Task;
 use crate::TaskError;
 use crate::python::literal;
-use crate::python::text::{delimited, needs_delimiter};
 
 /// A task put to documents. Documents are counted from 0.
 #[derive(Debug, Clone)]
@@ -30,6 +30,8 @@ pub struct Evaluation<'t> {
     /// Documents have lists of right answers.
     pub(super) multiple_target: bool,
     pub(super) system_instruction: String,
+    pub(super) num_fewshot: usize,
+    pub(super) seed: u64,
 }
 
 /// One document under one filter pipeline.
@@ -93,7 +95,7 @@ impl Evaluation<'_> {
         Ok(places.iter().filter_map(|place| self.pool.get(*place)).collect())
     }
 
-    fn reading<'a>(&'a self, document: &'a Document) -> Reading<'a> {
+    pub(super) fn reading<'a>(&'a self, document: &'a Document) -> Reading<'a> {
         Reading { templates: &self.task.templates, document, columns: &self.columns }
     }
 
@@ -109,104 +111,48 @@ impl Evaluation<'_> {
 
     /// What is asked about a document. Each request is to be answered `repeats` times.
     pub fn requests(&self, number: usize) -> Result<Vec<Request>, TaskError> {
-        let document = self.document(number)?;
+        self.asked(number, None)
+    }
+
+    /// The same, with contexts that a chat template writes.
+    pub fn chat_requests(&self, number: usize, chat: Chat<'_>) -> Result<Vec<Request>, TaskError> {
+        self.asked(number, Some(chat))
+    }
+
+    fn asked(&self, number: usize, chat: Option<Chat<'_>>) -> Result<Vec<Request>, TaskError> {
         let config = &self.task.config;
         match config.output {
             Output::GenerateUntil => {
                 let generation = config.generation.clone();
-                Ok(vec![Request::Generate { context: self.context(number)?, generation }])
+                Ok(vec![Request::Generate { context: self.context(number, chat)?, generation }])
             }
             Output::Loglikelihood => {
-                let continuation = literal::text(&self.task.writer.target(&self.reading(document))?);
-                Ok(vec![Request::Loglikelihood { context: self.context(number)?, continuation }])
+                let continuation = literal::text(&self.target(number)?);
+                Ok(vec![Request::Loglikelihood { context: self.context(number, chat)?, continuation }])
             }
             Output::LoglikelihoodRolling => {
-                let text = literal::text(&self.task.writer.target(&self.reading(document))?);
-                Ok(vec![Request::LoglikelihoodRolling { text }])
+                Ok(vec![Request::LoglikelihoodRolling { text: literal::text(&self.target(number)?) }])
             }
-            Output::MultipleChoice => self.multiple_choice(number, document),
+            Output::MultipleChoice => self.multiple_choice(number, chat),
         }
     }
 
-    fn multiple_choice(&self, number: usize, document: &Document) -> Result<Vec<Request>, TaskError> {
-        let config = &self.task.config;
-        let choices = self.task.writer.choices(&self.reading(document))?;
-        let delimiter = &config.target_delimiter;
-        let mut requests = Vec::new();
-        if self.multiple_input {
-            let target = literal::text(&self.task.writer.target(&self.reading(document))?);
-            let before = self.before(number)?;
-            let prefix = self.task.writer.gen_prefix(&self.reading(document))?;
-            for choice in &choices {
-                let context = format!("{before}{choice}{prefix}");
-                requests.push(Request::Loglikelihood { context, continuation: format!("{delimiter}{target}") });
-            }
+    fn multiple_choice(&self, number: usize, chat: Option<Chat<'_>>) -> Result<Vec<Request>, TaskError> {
+        let choices = self.choices(number)?;
+        let delimiter = self.delimiter(chat);
+        let following = |text: &str| format!("{delimiter}{text}");
+        let pairs: Vec<(String, String)> = if self.multiple_input {
+            let continuation = following(&literal::text(&self.target(number)?));
+            let contexts = self.contexts(number, &choices, chat)?;
+            contexts.into_iter().map(|context| (context, continuation.clone())).collect()
         } else {
-            let context = self.context(number)?;
-            for choice in &choices {
-                let continuation = format!("{delimiter}{choice}");
-                requests.push(Request::Loglikelihood { context: context.clone(), continuation });
-            }
-        }
-        if config.metrics.iter().any(|config| config.metric == Metric::AccMutualInfo) {
-            for choice in &choices {
-                let continuation = format!("{delimiter}{choice}");
-                requests.push(Request::Loglikelihood { context: String::new(), continuation });
-            }
-        }
-        Ok(requests)
-    }
-
-    /// What stands before a document's own text: the description and the examples.
-    fn before(&self, number: usize) -> Result<String, TaskError> {
-        let config = &self.task.config;
-        let document = self.document(number)?;
-        let description = match document.get(&config.description) {
-            Some(field) if !config.description.is_empty() => literal::text(field),
-            _ => self.task.templates.render("description", document)?,
+            let context = self.context(number, chat)?;
+            choices.iter().map(|choice| (context.clone(), following(choice))).collect()
         };
-        let mut before = delimited(&self.system_instruction, &description, &config.fewshot_delimiter);
-        for example in self.examples(number)? {
-            before.push_str(&self.example(example)?);
-        }
-        Ok(before)
-    }
-
-    fn example(&self, document: &Document) -> Result<String, TaskError> {
-        let config = &self.task.config.fewshot;
-        let writer: &Writer = &self.task.few_shot_writer;
-        let reading = self.reading(document);
-        let choices = writer.choices(&reading)?;
-        let text = match writer.text(&reading)? {
-            number if self.multiple_input => chosen(&choices, &number)?.to_owned(),
-            text => as_text("doc_to_text", &text)?,
-        };
-        let prefix = writer.gen_prefix(&reading)?;
-        let answer = match writer.target(&reading)? {
-            Value::Array(several) => match several.first() {
-                Some(first) => as_text("doc_to_target", first)?,
-                None => return Err(not_a_text("doc_to_target", &Value::Array(Vec::new()))),
-            },
-            number @ (Value::Number(_) | Value::Bool(_)) if !choices.is_empty() && !self.multiple_input => {
-                chosen(&choices, &number)?.to_owned()
-            }
-            target => as_text("doc_to_target", &target)?,
-        };
-        if answer.is_empty() {
-            return Ok(with_prefix(text, &prefix, &config.target_delimiter));
-        }
-        let delimiter =
-            if prefix.is_empty() || needs_delimiter(&text, &prefix) { &config.target_delimiter } else { "" };
-        Ok(format!("{text}{delimiter}{}{}", delimited(&prefix, &answer, " "), config.fewshot_delimiter))
-    }
-
-    /// The whole prompt of a document.
-    fn context(&self, number: usize) -> Result<String, TaskError> {
-        let reading = self.reading(self.document(number)?);
-        let text = as_text("doc_to_text", &self.task.writer.text(&reading)?)?;
-        let prefix = self.task.writer.gen_prefix(&reading)?;
-        let own = with_prefix(text, &prefix, &self.task.config.target_delimiter);
-        Ok(self.before(number)? + &own)
+        let mutual = self.task.config.metrics.iter().any(|config| config.metric == Metric::AccMutualInfo);
+        let alone = choices.iter().filter(|_| mutual).map(|choice| (String::new(), following(choice)));
+        let request = |(context, continuation)| Request::Loglikelihood { context, continuation };
+        Ok(pairs.into_iter().chain(alone).map(request).collect())
     }
 
     /// Judges the responses. For each document, for each of its requests in their order, as many responses as the task
@@ -253,8 +199,12 @@ impl Evaluation<'_> {
             let metrics = match &config.process_results {
                 None => judged.scores(&first)?,
                 Some(port) => {
-                    let values: Vec<f64> = likelihoods(&first)?.iter().map(|(value, _)| *value).collect();
-                    self.named(port.results(document, &values)?)
+                    let value = |response: &Response| match response {
+                        Response::Loglikelihood { loglikelihood: value, .. } | Response::Rolling(value) => Some(*value),
+                        Response::Text(_) => None,
+                    };
+                    let values: Option<Vec<f64>> = first.iter().map(value).collect();
+                    self.named(port.results(document, &values.ok_or_else(|| no_response(number))?)?)
                 }
             };
             (first.iter().map(logged).collect(), metrics)
@@ -263,10 +213,10 @@ impl Evaluation<'_> {
     }
 
     /// What a port computed, as metrics of the task.
-    fn named(&self, results: Vec<(&'static str, f64)>) -> Vec<(Metric, Score)> {
+    fn named(&self, results: Vec<(&'static str, Score)>) -> Vec<(Metric, Score)> {
         let metrics = self.task.config.metrics.iter().map(|config| config.metric);
         let value = |metric: Metric| results.iter().find(|(name, _)| *name == metric.name());
-        metrics.filter_map(|metric| value(metric).map(|(_, value)| (metric, Score::Number(*value)))).collect()
+        metrics.filter_map(|metric| value(metric).map(|(_, score)| (metric, score.clone()))).collect()
     }
 
     /// Puts the samples together: each metric under each filter pipeline, with standard errors from at most so many
@@ -299,12 +249,6 @@ impl Evaluation<'_> {
     }
 }
 
-/// A text, and behind it what the answer begins with.
-fn with_prefix(text: String, prefix: &str, delimiter: &str) -> String {
-    let delimiter = if needs_delimiter(&text, prefix) { delimiter } else { "" };
-    format!("{text}{delimiter}{prefix}")
-}
-
 fn text_of(response: &Response) -> Option<String> {
     match response {
         Response::Text(text) => Some(text.clone()),
@@ -312,7 +256,7 @@ fn text_of(response: &Response) -> Option<String> {
     }
 }
 
-fn logged(response: &Response) -> Value {
+pub(super) fn logged(response: &Response) -> Value {
     match response {
         Response::Loglikelihood { loglikelihood, greedy } => serde_json::json!([loglikelihood, greedy]),
         Response::Rolling(value) => serde_json::json!(value),
@@ -327,25 +271,4 @@ fn no_document(number: usize, count: usize) -> TaskError {
 fn no_response(number: usize) -> TaskError {
     let reason = "its responses are not those to its requests".to_owned();
     TaskError::Score { what: format!("document {number}"), reason }
-}
-
-fn not_a_text(key: &str, value: &Value) -> TaskError {
-    let shown: String = literal::repr(value).chars().take(80).collect();
-    TaskError::Render { key: key.to_owned(), reason: format!("it is {shown} and not a text") }
-}
-
-fn as_text(key: &str, value: &Value) -> Result<String, TaskError> {
-    value.as_str().map(str::to_owned).ok_or_else(|| not_a_text(key, value))
-}
-
-/// The choice of a number; a negative one counts from the end.
-fn chosen<'c>(choices: &'c [String], number: &Value) -> Result<&'c str, TaskError> {
-    let place = number.as_i64().or_else(|| number.as_bool().map(i64::from));
-    let place = place.map(|place| if place < 0 { place + choices.len() as i64 } else { place });
-    let choice = place.and_then(|place| usize::try_from(place).ok()).and_then(|place| choices.get(place));
-    choice.map(String::as_str).ok_or_else(|| {
-        let shown: String = literal::repr(number).chars().take(80).collect();
-        let reason = format!("{shown} is none of the {} choices (the first has number 0)", choices.len());
-        TaskError::Render { key: "doc_to_target".to_owned(), reason }
-    })
 }

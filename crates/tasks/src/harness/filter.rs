@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::config::{FilterStep, PipelineConfig};
 use super::ports::Document;
 use crate::TaskError;
-use crate::python::regex::{Found, compiled, escaped, find_all, substituted};
+use crate::python::regex::{compiled, escaped, selected, substituted};
 use crate::python::text::strip;
 
 /// A pipeline, ready to run.
@@ -117,13 +117,8 @@ impl Step {
         let text = value.as_str().unwrap_or_default();
         Ok(match self {
             Self::Regex { regex, group_select, fallback } => {
-                let found = match selected(find_all(regex, text), *group_select)? {
-                    Some(Found::One(one)) => Some(one),
-                    Some(Found::Groups(groups)) => groups.into_iter().find(|group| !group.is_empty()),
-                    None => None,
-                };
                 // A match of which every group is empty is no match.
-                Value::from(found.as_deref().map_or(fallback.as_str(), strip))
+                Value::from(found(regex, *group_select, text)?.unwrap_or_else(|| fallback.clone()))
             }
             Self::MultiChoice(filter) => Value::from(filter.run(text, document)?),
             Self::Each(change) if value.is_string() => Value::from(change(text)),
@@ -135,15 +130,10 @@ impl Step {
     }
 }
 
-/// The match that is asked for; negative from the end. Fails if there are matches, but not so many, as it does there.
-fn selected(found: Vec<Found>, group_select: i64) -> Result<Option<Found>, TaskError> {
-    if found.is_empty() {
-        return Ok(None);
-    }
-    let count = found.len();
-    let place = if group_select < 0 { group_select + count as i64 } else { group_select };
-    let chosen = usize::try_from(place).ok().and_then(|place| found.into_iter().nth(place));
-    chosen.map(Some).ok_or_else(|| failed(format!("there are {count} matches, and group_select is {group_select}")))
+/// The match that is asked for; fails if there are matches, but not so many, as it does there.
+fn found(regex: &Regex, group_select: i64, text: &str) -> Result<Option<String>, TaskError> {
+    selected(regex, group_select, text)
+        .map_err(|count| failed(format!("there are {count} matches, and group_select is {group_select}")))
 }
 
 impl MultiChoice {
@@ -170,11 +160,7 @@ impl MultiChoice {
     }
 
     fn find(&self, regex: &Regex, text: &str) -> Result<Option<String>, TaskError> {
-        let found = selected(find_all(regex, text), self.group_select)?.map(|found| match found {
-            Found::One(one) => one,
-            Found::Groups(groups) => groups.into_iter().find(|group| !group.is_empty()).unwrap_or_default(),
-        });
-        Ok(found.map(|found| strip(&found).to_owned()).filter(|found| !found.is_empty()))
+        Ok(found(regex, self.group_select, text)?.filter(|found| !found.is_empty()))
     }
 
     fn compared(&self, text: &str) -> String {

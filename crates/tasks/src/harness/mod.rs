@@ -37,6 +37,8 @@ pub use crate::python::literal::text as python_text;
 
 mod aggregate;
 mod config;
+mod context;
+mod continued;
 mod document;
 mod evaluation;
 mod few_shot;
@@ -47,6 +49,8 @@ mod lint;
 mod load;
 mod metric;
 mod ports;
+mod protocol;
+mod report;
 mod request;
 mod score;
 mod task;
@@ -56,12 +60,14 @@ mod yaml;
 pub use config::{
     Config, FewShotConfig, FieldSource, FilterStep, GenerationConfig, MetricConfig, Output, PipelineConfig,
 };
+pub use context::{Chat, ChatTemplate, Message, Role};
 pub use evaluation::{Aggregate, Evaluation, Sample};
 pub use group::{Group, GroupMetric, Member, MemberResult, pooled};
 pub use lint::{Finding, Problem};
 pub use load::{File, Source, load, no_files, parse};
 pub use metric::{Aggregation, ExactMatch, Metric};
 pub use ports::{FieldsPort, KeepsPort, ProcessDocs, ResultsPort, ValuePort};
+pub use report::results_entry;
 pub use request::{Request, Response};
 pub use score::Score;
 pub use task::{Options, Splits, Task};

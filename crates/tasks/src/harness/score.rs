@@ -231,7 +231,7 @@ impl Judged<'_> {
 
 const NO_CHOICE: i64 = -100;
 
-pub(super) fn likelihoods(responses: &[Response]) -> Result<Vec<(f64, bool)>, TaskError> {
+fn likelihoods(responses: &[Response]) -> Result<Vec<(f64, bool)>, TaskError> {
     let likelihood = |response: &Response| match response {
         Response::Loglikelihood { loglikelihood, greedy } => Ok((*loglikelihood, *greedy)),
         _ => Err(failed("a response", "it is not a log-likelihood")),
@@ -240,7 +240,7 @@ pub(super) fn likelihoods(responses: &[Response]) -> Result<Vec<(f64, bool)>, Ta
 }
 
 /// The place of the greatest number, the first of equals; what is not a number is greater than all, as NumPy has it.
-pub(super) fn greatest(values: &[f64]) -> usize {
+fn greatest(values: &[f64]) -> usize {
     let mut best = 0;
     for (place, value) in values.iter().enumerate() {
         if values[best].is_nan() {

@@ -127,6 +127,8 @@ impl Task {
             multiple_input,
             multiple_target,
             system_instruction: options.system_instruction.clone(),
+            num_fewshot: count,
+            seed: options.seed,
         })
     }
 

@@ -110,9 +110,10 @@ fn python_text(value: &Any) -> String {
     }
 }
 
-fn write_as_python(output: &mut Output<'_>, _state: &mut State<'_, '_>, value: &Any) -> Result<(), Error> {
+fn write_as_python(output: &mut Output<'_>, state: &mut State<'_, '_>, value: &Any) -> Result<(), Error> {
     if value.is_undefined() {
-        return Err(Error::new(ErrorKind::UndefinedError, "the document has no such field"));
+        // An `if` without `else` gives nothing, and everything else that is not there is an error.
+        return minijinja::escape_formatter(output, state, value);
     }
     output.write_str(&python_text(value)).map_err(Error::from)
 }

@@ -10,6 +10,7 @@ use serde_json::{Map, Number, Value};
 use serde_saphyr::Tagged;
 use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy};
 
+use super::continued::indented;
 use crate::TaskError;
 use crate::error::within;
 use crate::limits::{HARNESS_BYTES_MAX, HARNESS_NODES_MAX, TASK_ALIASES_MAX, TASK_DEPTH_MAX};
@@ -20,6 +21,10 @@ pub(crate) const FUNCTION: &str = "!function";
 /// Reads a file that is a mapping.
 pub(crate) fn read(text: &str) -> Result<Map<String, Value>, TaskError> {
     within("the task file in bytes", text.len(), HARNESS_BYTES_MAX)?;
+    read_strictly(text).or_else(|error| read_strictly(&indented(text)).map_err(|_| error))
+}
+
+fn read_strictly(text: &str) -> Result<Map<String, Value>, TaskError> {
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_depth: TASK_DEPTH_MAX,

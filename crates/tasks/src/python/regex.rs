@@ -1,10 +1,12 @@
 //! Python's regular expressions on a Rust engine. The expressions come from strangers, and some of those in use need
-//! look-around, which may backtrack for ever; hence the limits, which count steps and bytes and not time.
+//! look-around, which may backtrack for ever. Hence the limits, which count steps and bytes and not time, so that every
+//! node stops at the same place.
 
 use fancy_regex::{Regex, RegexBuilder};
 
 use crate::TaskError;
 use crate::limits::{REGEX_BYTES_MAX, REGEX_MATCHES_MAX, REGEX_STEPS_MAX};
+use crate::python::text::strip;
 
 /// Compiles an expression of Python. `key` is where the task file has it.
 pub(crate) fn compiled(key: &'static str, pattern: &str) -> Result<Regex, TaskError> {
@@ -97,9 +99,10 @@ fn ends_repetition(text: &[char]) -> bool {
 
 /// As `findall`: for each match its only group, or all its groups if there are several, or the whole match if there are
 /// none. An expression that needs too many steps has not matched.
-pub(crate) fn find_all(regex: &Regex, text: &str) -> Vec<Found> {
+/// The first so many are looked for.
+pub(crate) fn find_all(regex: &Regex, text: &str, most: usize) -> Vec<Found> {
     let mut all = Vec::new();
-    for captures in regex.captures_iter(text).take(REGEX_MATCHES_MAX) {
+    for captures in regex.captures_iter(text).take(REGEX_MATCHES_MAX.min(most)) {
         let Ok(captures) = captures else { return Vec::new() };
         let group = |place: usize| captures.get(place).map_or("", |found| found.as_str()).to_owned();
         all.push(match captures.len() {
@@ -109,6 +112,26 @@ pub(crate) fn find_all(regex: &Regex, text: &str) -> Vec<Found> {
         });
     }
     all
+}
+
+/// The match that filters of lm-evaluation-harness select: the one of this number, negative from the end. Of several
+/// groups the first that is not empty. `Ok` with nothing if there is no match or all its groups are empty; an error with
+/// the number of matches if there are some, and not so many.
+pub(crate) fn selected(regex: &Regex, group_select: i64, text: &str) -> Result<Option<String>, usize> {
+    let most = usize::try_from(group_select).map_or(usize::MAX, |place| place.saturating_add(1));
+    let found = find_all(regex, text, most);
+    let count = found.len();
+    if count == 0 {
+        return Ok(None);
+    }
+    let place = if group_select < 0 { group_select + count as i64 } else { group_select };
+    match usize::try_from(place).ok().and_then(|place| found.into_iter().nth(place)) {
+        None => Err(count),
+        Some(Found::One(one)) => Ok(Some(strip(&one).to_owned())),
+        Some(Found::Groups(groups)) => {
+            Ok(groups.iter().find(|group| !group.is_empty()).map(|group| strip(group).to_owned()))
+        }
+    }
 }
 
 /// One match of [`find_all`].
@@ -171,7 +194,7 @@ mod tests {
     use super::*;
 
     fn found(pattern: &str, text: &str) -> Vec<Found> {
-        find_all(&compiled("regex_pattern", pattern).unwrap(), text)
+        find_all(&compiled("regex_pattern", pattern).unwrap(), text, usize::MAX)
     }
 
     fn one(text: &str) -> Found {

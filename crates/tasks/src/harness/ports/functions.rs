@@ -3,7 +3,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Document, Function, PortedFile};
+use super::{Document, Function, PortedFile, Results};
+use crate::harness::score::Score;
 use crate::python::{literal, text};
 
 /// Every file that was ported.
@@ -78,7 +79,7 @@ pub(super) fn list<'a>(document: &'a Document, field: &str) -> Result<&'a [Value
     value(document, field)?.as_array().map(Vec::as_slice).ok_or_else(|| format!("the field '{field}' is not a list"))
 }
 
-fn strings(document: &Document, field: &str) -> Result<Vec<String>, String> {
+pub(super) fn strings(document: &Document, field: &str) -> Result<Vec<String>, String> {
     Ok(list(document, field)?.iter().map(literal::text).collect())
 }
 
@@ -246,7 +247,7 @@ fn logiqa_target(document: &Document) -> Result<Value, String> {
 }
 
 /// The share of the probability that falls on true answers.
-fn truthfulqa_mc2(document: &Document, values: &[f64]) -> Result<Vec<(&'static str, f64)>, String> {
+fn truthfulqa_mc2(document: &Document, values: &[f64]) -> Results {
     let targets = value(document, "mc2_targets")?.as_object().ok_or("'mc2_targets' is not a mapping")?;
     let labels = list(targets, "labels")?;
     if labels.len() != values.len() {
@@ -255,7 +256,7 @@ fn truthfulqa_mc2(document: &Document, values: &[f64]) -> Result<Vec<(&'static s
     let probabilities: Vec<f64> = values.iter().map(|value| value.exp()).collect();
     let sum: f64 = probabilities.iter().sum();
     let truths = probabilities.iter().zip(labels).filter(|(_, label)| label.as_i64() == Some(1));
-    Ok(vec![("acc", truths.map(|(probability, _)| probability / sum).sum())])
+    Ok(vec![("acc", Score::Number(truths.map(|(probability, _)| probability / sum).sum()))])
 }
 
 fn mmlu_pro_text(document: &Document) -> Result<Value, String> {

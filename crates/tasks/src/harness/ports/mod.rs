@@ -2,6 +2,7 @@
 //! function is known by the hash of that file, because another file of the same name may do something else; else by its
 //! path in lm-evaluation-harness.
 
+mod familiar;
 mod filters;
 mod functions;
 mod multilingual;
@@ -10,6 +11,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use super::load::{Source, python_file};
+use super::score::Score;
 use super::template::Templates;
 use crate::TaskError;
 use crate::python::literal;
@@ -28,7 +30,7 @@ struct PortedFile {
 }
 
 /// Named values of a document, or why there are none.
-type Results = Result<Vec<(&'static str, f64)>, String>;
+type Results = Result<Vec<(&'static str, Score)>, String>;
 
 #[derive(Clone, Copy)]
 enum Function {
@@ -114,7 +116,7 @@ impl ValuePort {
 }
 
 impl ResultsPort {
-    pub(super) fn results(&self, document: &Document, values: &[f64]) -> Result<Vec<(&'static str, f64)>, TaskError> {
+    pub(super) fn results(&self, document: &Document, values: &[f64]) -> Result<Vec<(&'static str, Score)>, TaskError> {
         (self.function)(document, values).map_err(|reason| TaskError::Score { what: self.name.to_owned(), reason })
     }
 }
@@ -241,7 +243,7 @@ fn find<'f>(key: &str, function: &'f str, source: &dyn Source) -> Result<Found<'
     let (python, name) = python_file(function).unwrap_or_default();
     let hash = source.read(&python).map(|text| hex(&Sha256::digest(text.as_bytes())));
     let at_path = |file: &&PortedFile| python.strip_suffix(".py").is_some_and(|path| is_behind(path, file.path));
-    let all = || functions::FILES.iter().chain(multilingual::FILES);
+    let all = || functions::FILES.iter().chain(familiar::FILES).chain(multilingual::FILES);
     let file = match &hash {
         Some(hash) => all().find(|file| file.sha256 == hash),
         None => all().find(at_path),
@@ -262,9 +264,9 @@ fn find<'f>(key: &str, function: &'f str, source: &dyn Source) -> Result<Found<'
     })
 }
 
-/// Whether a path is another one, or that one in some folder.
+/// Whether a path is another one, or that one in a folder of tasks.
 fn is_behind(path: &str, end: &str) -> bool {
-    path.strip_suffix(end).is_some_and(|folder| folder.is_empty() || folder.ends_with('/'))
+    path.strip_suffix(end).is_some_and(|folder| folder.is_empty() || folder == "tasks/" || folder.ends_with("/tasks/"))
 }
 
 fn wrong_kind(key: &str, function: &str) -> TaskError {
