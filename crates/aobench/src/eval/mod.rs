@@ -22,7 +22,8 @@ use ao::sha256;
 use indicatif::ProgressBar;
 use inference::Engine;
 use serde_json::Value;
-use tasks::harness::{Options, Response};
+use tasks::Profile;
+use tasks::harness::{self, Options, Response, Sample};
 
 use self::ask::{Answers, Asked, ask};
 use self::journal::Journal;
@@ -155,9 +156,11 @@ fn evaluate_task(
     let (splits, data_hash) = source::documents(found, &plan.data)?;
     let evaluation = found.task.evaluation(&splits, &plan.options)?;
     let requests = (0..evaluation.len()).map(|number| evaluation.requests(number)).collect::<Result<Vec<_>, _>>()?;
-    let protocol = protocol(found, &plan.options, engines);
-    // What was answered counts for the same questions to the same file under the same protocol.
-    let key = sha256(format!("{protocol} {data_hash} {}", model.file_hash).as_bytes()).to_hex();
+    let protocol = evaluation.protocol(Profile::Exact, None);
+    // What was answered counts for the same questions to the same file under the same protocol and engine.
+    let engine = &engines.description;
+    let key = format!("{protocol} {data_hash} {} {} {}", model.file_hash, engine.engine, engine.profile);
+    let key = sha256(key.as_bytes()).to_hex();
     let name = report::sanitized(&found.name);
     let mut journal = Journal::open(&folder.join(format!("answers_{name}_{}.jsonl", &key[..16])))?;
     let asked: Vec<Asked> = requests
@@ -179,7 +182,10 @@ fn evaluate_task(
     let repeats = found.task.config().repeats.max(1);
     let repeated = |answers: &Answers| answers.iter().map(|answer| vec![answer.clone(); repeats]).collect();
     let responses: Vec<Vec<Vec<Response>>> = answers.iter().map(repeated).collect();
-    let samples = evaluation.judge(&responses)?;
+    let judged = evaluation.judge(&responses)?;
+    let line = |sample: &Sample| evaluation.sample_line(sample, &responses[sample.document], None);
+    let samples = judged.iter().map(line).collect::<Result<_, _>>()?;
+    let aggregates = evaluation.aggregate(&judged, plan.resamples)?;
     let config = found.task.config();
     let original = splits.get(config.evaluated_split().unwrap_or_default()).map_or(0, Vec::len);
     Ok(TaskReport {
@@ -190,25 +196,11 @@ fn evaluate_task(
         original,
         effective: evaluation.len(),
         protocol,
-        aggregates: evaluation.aggregate(&samples, plan.resamples)?,
-        samples: report::samples(&evaluation, &samples, &requests, &answers)?,
+        entry: harness::results_entry(config, &aggregates),
+        aggregates,
+        samples,
         seconds: began.elapsed().as_secs_f64(),
     })
-}
-
-/// Names what was asked and how: task files, examples, instruction, engine and profile. Scores under different names do
-/// not compare.
-fn protocol(found: &FoundTask, options: &Options, engines: &Engines) -> String {
-    let engine = &engines.description;
-    let parts = [
-        found.files_hash.as_str(),
-        &format!("{:?}", options.num_fewshot),
-        &options.seed.to_string(),
-        &options.system_instruction,
-        &engine.engine,
-        &engine.profile,
-    ];
-    sha256(parts.join("\0").as_bytes()).to_hex()
 }
 
 impl Engines {

@@ -7,9 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use ao::sha256;
 use serde_json::{Map, Value, json};
-use tasks::harness::{Aggregate, Evaluation, Request, Response, Sample, python_text};
-
-use super::ask::Answers;
+use tasks::harness::{Aggregate, python_text};
 
 /// Everything about one task that was evaluated on one model.
 pub(super) struct TaskReport {
@@ -20,6 +18,8 @@ pub(super) struct TaskReport {
     pub(super) original: usize,
     pub(super) effective: usize,
     pub(super) protocol: String,
+    /// Its entry under `results`.
+    pub(super) entry: Value,
     pub(super) aggregates: Vec<Aggregate>,
     /// One object for each document and filter pipeline, as `samples_*.jsonl` has them.
     pub(super) samples: Vec<Value>,
@@ -42,88 +42,8 @@ pub(super) struct RunFacts {
     pub(super) seconds: f64,
 }
 
-/// The samples of a task as lm-evaluation-harness logs them.
-pub(super) fn samples(
-    evaluation: &Evaluation<'_>,
-    samples: &[Sample],
-    requests: &[Vec<Request>],
-    answers: &[Answers],
-) -> anyhow::Result<Vec<Value>> {
-    let mut lines = Vec::with_capacity(samples.len());
-    for sample in samples {
-        let document = evaluation.document(sample.document)?;
-        let (requests, answers) = (&requests[sample.document], &answers[sample.document]);
-        let target = python_text(&sample.target);
-        let prompt = requests.first().map(|request| arguments(request).0).unwrap_or_default();
-        let gen_args = requests.iter().enumerate().map(|(number, request)| {
-            let (first, second) = arguments(request);
-            let mut named = Map::from_iter([("arg_0".to_owned(), Value::from(first))]);
-            named.extend(second.map(|second| ("arg_1".to_owned(), second)));
-            (format!("gen_args_{number}"), Value::Object(named))
-        });
-        let mut line = json!({
-            "doc_id": sample.document,
-            "doc": document,
-            "target": target,
-            "arguments": gen_args.collect::<Map<_, _>>(),
-            "resps": answers.iter().map(|answer| json!([logged(answer)])).collect::<Vec<_>>(),
-            "filtered_resps": strings(&sample.filtered),
-            "filter": sample.filter,
-            "metrics": sample.metrics.iter().map(|(metric, _)| metric.name()).collect::<Vec<_>>(),
-            "doc_hash": hash(&serde_json::to_string_pretty(document)?),
-            "prompt_hash": hash(&prompt),
-            "target_hash": hash(&target),
-        });
-        for (metric, score) in &sample.metrics {
-            line[metric.name()] = score.to_json();
-        }
-        lines.push(line);
-    }
-    Ok(lines)
-}
-
 fn hash(text: &str) -> String {
     sha256(text.as_bytes()).to_hex()
-}
-
-/// The two arguments of a request, as its log has them.
-fn arguments(request: &Request) -> (String, Option<Value>) {
-    match request {
-        Request::Loglikelihood { context, continuation } => (context.clone(), Some(Value::from(continuation.as_str()))),
-        Request::LoglikelihoodRolling { text } => (text.clone(), None),
-        Request::Generate { context, generation } => {
-            let mut arguments = json!({
-                "until": generation.until,
-                "max_gen_toks": generation.max_gen_toks,
-                "do_sample": generation.do_sample,
-                "temperature": generation.temperature,
-            });
-            if let Some(top_p) = generation.top_p {
-                arguments["top_p"] = json!(top_p);
-            }
-            (context.clone(), Some(arguments))
-        }
-    }
-}
-
-/// A response with all its parts as text.
-fn logged(response: &Response) -> Value {
-    match response {
-        Response::Loglikelihood { loglikelihood, greedy } => {
-            json!([python_text(&json!(loglikelihood)), if *greedy { "True" } else { "False" }])
-        }
-        Response::Rolling(value) => json!(python_text(&json!(value))),
-        Response::Text(text) => json!(text),
-    }
-}
-
-/// All that is not a list as text.
-fn strings(value: &Value) -> Value {
-    match value {
-        Value::Array(items) => items.iter().map(strings).collect(),
-        Value::String(text) => json!(text),
-        other => json!(python_text(other)),
-    }
 }
 
 /// The object of `results_*.json`.
@@ -142,7 +62,7 @@ pub(super) fn results(facts: &RunFacts, tasks: &[TaskReport]) -> Value {
     };
     let has_system = !facts.system_instruction.is_empty();
     json!({
-        "results": each(&result_of),
+        "results": each(&|task| task.entry.clone()),
         "group_subtasks": each(&|_| json!([])),
         "configs": each(&|task| json!({ "task": task.name, "num_fewshot": task.num_fewshot, "metadata": { "version": task.version } })),
         "versions": each(&|task| task.version.clone()),
@@ -185,20 +105,6 @@ pub(super) fn results(facts: &RunFacts, tasks: &[TaskReport]) -> Value {
             "seconds": each(&|task| json!(task.seconds)),
         },
     })
-}
-
-fn result_of(task: &TaskReport) -> Value {
-    let mut result = json!({ "alias": task.alias, "sample_len": task.effective });
-    for aggregate in &task.aggregates {
-        result[aggregate.key()] = number(aggregate.value);
-        let error = aggregate.standard_error.map_or_else(|| json!("N/A"), number);
-        result[format!("{}_stderr,{}", aggregate.metric.name(), aggregate.filter)] = error;
-    }
-    result
-}
-
-fn number(value: f64) -> Value {
-    if value.is_finite() { json!(value) } else { json!(python_text(&json!(value.to_string()))) }
 }
 
 /// A name that every file system takes, by the rule of lm-evaluation-harness.

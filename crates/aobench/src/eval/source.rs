@@ -1,7 +1,5 @@
 //! Where an evaluation takes its task files and its documents from: this machine's disk.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow, bail};
@@ -18,37 +16,23 @@ const DATA_FILE_BYTES_MAX: u64 = 4 << 30;
 /// The name of the shipped task with its shipped, synthetic questions.
 const DEMO: &str = "demo";
 
-/// A task that was found, with all that decides what it asks.
+/// A task that was found.
 pub(crate) struct FoundTask {
     /// The task.
     pub(crate) task: Task,
     /// Its name.
     pub(crate) name: String,
-    /// SHA-256 over the texts of its file and of all that it includes.
-    pub(crate) files_hash: String,
     /// The documents that come with it.
     own_data: Option<&'static str>,
 }
 
-/// Files that were read, so that their hash can name what was evaluated.
-#[derive(Default)]
-struct Disk(RefCell<BTreeMap<String, String>>);
-
-impl Disk {
-    fn read(&self, path: &str) -> Option<String> {
-        let length = std::fs::metadata(path).ok()?.len();
-        if length > TASK_FILE_BYTES_MAX {
-            return None;
-        }
-        let text = std::fs::read_to_string(path).ok()?;
-        self.0.borrow_mut().insert(path.to_owned(), text.clone());
-        Some(text)
+/// A file beside or below a task file.
+fn on_disk(path: &str) -> Option<String> {
+    let length = std::fs::metadata(path).ok()?.len();
+    if length > TASK_FILE_BYTES_MAX {
+        return None;
     }
-
-    fn hash(&self) -> String {
-        let texts: Vec<u8> = self.0.borrow().values().flat_map(|text| [text.as_bytes(), b"\0"].concat()).collect();
-        sha256(&texts).to_hex()
-    }
+    std::fs::read_to_string(path).ok()
 }
 
 /// The task of a name or a path; all of its tasks if it is of a group.
@@ -60,8 +44,7 @@ pub(crate) fn find(name: &str) -> anyhow::Result<Vec<FoundTask>> {
         let task =
             Task::from_yaml(&text, built_in, &harness::no_files).with_context(|| format!("the task '{name}'"))?;
         let own_data = (name == DEMO).then_some(assets::QUESTIONS);
-        let files_hash = sha256(text.as_bytes()).to_hex();
-        return Ok(vec![FoundTask { task, name: name.to_owned(), files_hash, own_data }]);
+        return Ok(vec![FoundTask { task, name: name.to_owned(), own_data }]);
     }
     if !Path::new(name).is_file() {
         bail!(
@@ -69,9 +52,8 @@ pub(crate) fn find(name: &str) -> anyhow::Result<Vec<FoundTask>> {
              'siqa' and '{DEMO}'"
         );
     }
-    let disk = Disk::default();
-    match harness::load(name, &|path: &str| disk.read(path)).with_context(|| format!("the task file {name}"))? {
-        File::Task(config) => Ok(vec![found(config, &disk)?]),
+    match harness::load(name, &on_disk).with_context(|| format!("the task file {name}"))? {
+        File::Task(config) => Ok(vec![found(config)?]),
         File::Group(group) => {
             let folder = Path::new(name).parent().unwrap_or(Path::new(""));
             group.members.iter().map(|member| of_group(member, folder)).collect()
@@ -79,10 +61,10 @@ pub(crate) fn find(name: &str) -> anyhow::Result<Vec<FoundTask>> {
     }
 }
 
-fn found(config: harness::Config, disk: &Disk) -> anyhow::Result<FoundTask> {
+fn found(config: harness::Config) -> anyhow::Result<FoundTask> {
     let name = config.task.clone();
     let task = Task::new(config).with_context(|| format!("the task '{name}'"))?;
-    Ok(FoundTask { task, name, files_hash: disk.hash(), own_data: None })
+    Ok(FoundTask { task, name, own_data: None })
 }
 
 /// A member of a group: the file in the group's folder that has its name.
@@ -100,12 +82,10 @@ fn of_group(member: &Member, folder: &Path) -> anyhow::Result<FoundTask> {
         .collect();
     files.sort();
     for file in files {
-        let disk = Disk::default();
-        let path = file.display().to_string();
-        if let Ok(File::Task(config)) = harness::load(&path, &|path: &str| disk.read(path))
+        if let Ok(File::Task(config)) = harness::load(&file.display().to_string(), &on_disk)
             && config.task == *name
         {
-            return found(config, &disk);
+            return found(config);
         }
     }
     Err(anyhow!("no task file in {} is of the task '{name}', which its group names", folder.display()))
