@@ -1,7 +1,7 @@
 //! BLEU (Papineni et al., 2002) of a corpus, with the tokenizer `13a` and the exponential smoothing of mteval-v13a, the
 //! defaults of sacrebleu.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use crate::python::text::{strip_end, words};
 
@@ -29,7 +29,7 @@ pub(in super::super) fn counts(answer: &str, references: &[&str]) -> Counts {
         ..Counts::default()
     };
     for order in 1..=ORDER {
-        let mut allowed: HashMap<&[String], u64> = HashMap::new();
+        let mut allowed: BTreeMap<&[String], u64> = BTreeMap::new();
         for reference in &references {
             for (run, count) in runs(reference, order) {
                 let most = allowed.entry(run).or_default();
@@ -81,8 +81,8 @@ pub(in super::super) fn score<'a>(all: impl Iterator<Item = &'a Counts>) -> f64 
     brevity * (logarithms / ORDER as f64).exp()
 }
 
-fn runs(words: &[String], order: usize) -> HashMap<&[String], u64> {
-    let mut counts = HashMap::new();
+fn runs(words: &[String], order: usize) -> BTreeMap<&[String], u64> {
+    let mut counts = BTreeMap::new();
     for run in words.windows(order) {
         *counts.entry(run).or_default() += 1;
     }

@@ -1,8 +1,7 @@
 //! chrF and chrF++ (Popović, 2015 and 2017) of a corpus: F2 over runs of up to 6 characters, and for chrF++ of up to 2
 //! words, with the defaults of sacrebleu.
 
-use std::collections::HashMap;
-use std::hash::Hash;
+use std::collections::BTreeMap;
 
 use crate::python::text::words;
 
@@ -41,9 +40,9 @@ fn against(answer: &str, reference: &str, with_words: bool) -> Counts {
     Counts(all)
 }
 
-fn matched<T: Hash + Eq>(answer: &[T], reference: &[T], order: usize) -> [u64; 3] {
+fn matched<T: Ord>(answer: &[T], reference: &[T], order: usize) -> [u64; 3] {
     let count = |items: &[T]| (items.len() + 1).saturating_sub(order) as u64;
-    let mut left: HashMap<&[T], u64> = HashMap::new();
+    let mut left: BTreeMap<&[T], u64> = BTreeMap::new();
     for run in reference.windows(order) {
         *left.entry(run).or_default() += 1;
     }

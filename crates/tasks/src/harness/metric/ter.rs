@@ -3,7 +3,7 @@
 //! sacrebleu has them by default (small letters, no other tokenizing).
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use crate::python::text::{strip_end, words};
 
@@ -74,7 +74,7 @@ fn edits(answer: &[String], reference: &[String]) -> usize {
     if reference.is_empty() {
         return answer.len();
     }
-    let mut numbers: HashMap<&str, usize> = HashMap::new();
+    let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
     let mut number = |word| {
         let next = numbers.len();
         *numbers.entry(word).or_insert(next)
