@@ -240,9 +240,19 @@ impl Core {
 
     /// The result of a message, waiting until it is applied.
     pub(crate) async fn result(&self, process: &Id, message: &Id, wait: Duration) -> Result<StoredResult, ReadError> {
-        let entry = self.entry(process)?;
+        self.entry(process)?;
         let unknown = ReadError::UnknownMessage { process: *process, message: *message };
         let slot = self.slot_of(process, message)?.ok_or(unknown)?;
+        self.result_at(process, slot, wait).await
+    }
+
+    /// The result of the message in a slot, waiting until it is applied.
+    pub(crate) async fn result_at(&self, process: &Id, slot: u64, wait: Duration) -> Result<StoredResult, ReadError> {
+        let entry = self.entry(process)?;
+        let head = entry.view().head;
+        if slot > head {
+            return Err(ReadError::UnknownSlot { process: *process, slot, head });
+        }
         self.applied(&entry, slot, wait).await?;
         let read = self.parts.runtime.results(process)?.result(slot);
         let failed = |reason: String| ReadError::Store { process: *process, reason };

@@ -105,7 +105,9 @@ pub(crate) fn item_too_large(bytes: usize) -> SubmitError {
 impl From<ReadError> for HttpError {
     fn from(error: ReadError) -> Self {
         let status = match &error {
-            ReadError::UnknownProcess(_) | ReadError::UnknownMessage { .. } => StatusCode::NOT_FOUND,
+            ReadError::UnknownProcess(_) | ReadError::UnknownMessage { .. } | ReadError::UnknownSlot { .. } => {
+                StatusCode::NOT_FOUND
+            }
             ReadError::NotYet { .. } | ReadError::Stopped { .. } | ReadError::Log(LogError::Busy { .. }) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }

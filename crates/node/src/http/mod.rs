@@ -7,6 +7,7 @@ mod cursor;
 pub(crate) mod error;
 pub(crate) mod extract;
 mod gateway;
+mod hyperbeam;
 mod inbox;
 mod limits;
 mod message_unit;
@@ -24,7 +25,7 @@ use std::sync::Arc;
 
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use axum::{Router, middleware};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -68,11 +69,14 @@ fn router(shared: Shared) -> Router {
         .route("/metrics", get(operations::metrics))
         .route("/processes", get(operations::processes))
         .route("/genesis", get(operations::genesis))
+        .route("/~meta@1.0/info", get(hyperbeam::information))
         .route("/~meta@1.0/info/address", get(operations::address))
+        .route("/push", post(hyperbeam::push))
         .route("/pool/{pool}", get(pages::pool))
         .route("/style.css", get(pages::style))
         .route("/{id}", get(gateway::data))
         .route("/{id}/latest", get(scheduler_unit::latest))
+        .route("/{id}/{*path}", any(hyperbeam::of_process))
         .fallback(nothing_here)
         .method_not_allowed_fallback(not_that_way)
         .layer(header("content-security-policy", CONTENT_SECURITY_POLICY))
