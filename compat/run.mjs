@@ -1,0 +1,18 @@
+// Drives the real clients against a node of this repository: `npm ci && cargo build -p aobench && node run.mjs`.
+// Environment: AOBENCH, the binary (../target/debug/aobench); VERBOSE=1 shows errors in full and what the node logs.
+
+import { startNode } from './node.mjs'
+import { runAll } from './suite.mjs'
+import './checks/aoconnect-legacy.mjs'
+import './checks/aoconnect-mainnet.mjs'
+import './checks/items.mjs'
+import './checks/gateway.mjs'
+
+const node = await startNode()
+let good = false
+try {
+  good = await runAll(node)
+} finally {
+  await node.stop()
+}
+process.exit(good ? 0 : 1)
