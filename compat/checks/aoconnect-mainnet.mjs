@@ -70,7 +70,7 @@ check(CLIENT, 'dryrun', async node => {
 })
 
 check(CLIENT, 'spawn', async node => {
-  const process = await ao(node).spawn({ module: 'token', tags: tags({ Name: 'Compat', Ticker: 'COMPAT', Denomination: '0' }) })
+  const process = await ao(node).spawn({ module: 'token', data: '{}', tags: tags({ Name: 'Compat', Ticker: 'COMPAT', Denomination: '0' }) })
   const answer = await ao(node).dryrun({ process, tags: tags({ Action: 'Info' }) })
   assert.equal(answer.Messages[0].Tags.find(tag => tag.name === 'Ticker').value, 'COMPAT')
 })

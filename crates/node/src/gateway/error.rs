@@ -59,6 +59,9 @@ pub(crate) enum GatewayError {
         /// What the operating system said.
         source: Error,
     },
+    /// A query that finds too slowly.
+    #[error("the query takes too long: narrow it by owner, id or a rarer tag")]
+    SlowQuery,
     /// The index fails.
     #[error("the gateway's index failed: {0}")]
     Index(rusqlite::Error),
@@ -84,6 +87,7 @@ impl GatewayError {
             Self::Full { .. } => "gateway-full",
             Self::DiskFull => "disk-full",
             Self::Disk { .. } => "disk",
+            Self::SlowQuery => "slow-query",
             Self::Index(_) => "index",
         }
     }

@@ -45,11 +45,11 @@ pub(super) struct Index {
 #[derive(Debug)]
 pub(super) struct IndexRow {
     pub(super) id: Id,
-    owner: Id,
-    target: Option<Id>,
-    tags: Tags,
+    pub(super) owner: Id,
+    pub(super) target: Option<Id>,
+    pub(super) tags: Tags,
     data_offset: u64,
-    data_length: u64,
+    pub(super) data_length: u64,
 }
 
 impl IndexRow {
@@ -113,6 +113,16 @@ impl Index {
         let tags = statement.query_map([id.as_bytes()], |row| Ok(Tag { name: row.get(0)?, value: row.get(1)? }))?;
         row.tags = tags.collect::<rusqlite::Result<_>>()?;
         Ok(Some(row))
+    }
+
+    /// Items after a row, in the order in which they came: each with its row and when it came, milliseconds since 1970.
+    pub(super) fn after(&self, row: u64, limit: usize) -> Result<Vec<(u64, Id, u64)>, GatewayError> {
+        let connection = self.lock();
+        let sql = "SELECT rowid, id, received_ms FROM items WHERE rowid > ?1 ORDER BY rowid LIMIT ?2";
+        let mut statement = connection.prepare_cached(sql)?;
+        let rows =
+            statement.query_map((row, limit as i64), |row| Ok((row.get(0)?, Id::new(row.get(1)?), row.get(2)?)))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
     /// The newest items of a content type.

@@ -5,11 +5,14 @@
 //! changed, which makes an upload that comes twice the same upload.
 
 mod error;
+mod feed;
 mod index;
+mod query;
 mod receive;
 mod stored;
 #[cfg(test)]
 mod tests;
+mod transactions;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,8 +20,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ao::Id;
 
 pub(crate) use self::error::GatewayError;
+pub(crate) use self::feed::enter_modules;
 use self::index::Index;
+pub(crate) use self::query::{Position, Query, TagFilter};
 pub(crate) use self::stored::Stored;
+pub(crate) use self::transactions::{Held, Transaction, Transactions};
 
 /// Bytes of all uploads together: the operator's disk is not the world's. An upload that would not fit is refused before
 /// its first byte.
@@ -48,6 +54,7 @@ impl GatewayLimits {
 pub(crate) struct Gateway {
     files: PathBuf,
     index: Index,
+    transactions: Transactions,
     limits: GatewayLimits,
     /// Bytes stored and bytes promised to uploads in progress.
     bytes: AtomicU64,
@@ -59,9 +66,10 @@ impl Gateway {
         let files = directory.join("files");
         std::fs::create_dir_all(&files).map_err(|source| GatewayError::disk("making its directory", source))?;
         let index = Index::open(&directory.join("gateway.sqlite"))?;
+        let transactions = Transactions::open(&directory.join("transactions.sqlite"))?;
         remove_leftovers(&files, &index)?;
         let bytes = AtomicU64::new(index.total_bytes()?);
-        Ok(Self { files, index, limits, bytes })
+        Ok(Self { files, index, transactions, limits, bytes })
     }
 
     /// The item with that id, if its data is here.
@@ -73,6 +81,11 @@ impl Gateway {
         }
         tracing::warn!(%id, path = %stored.data_path.display(), "the file of an upload is gone");
         Ok(None)
+    }
+
+    /// What queries for transactions find.
+    pub(crate) fn transactions(&self) -> &Transactions {
+        &self.transactions
     }
 
     /// The newest items of a content type.

@@ -57,6 +57,12 @@ impl HttpError {
     }
 }
 
+impl async_graphql::ErrorExtensions for HttpError {
+    fn extend(&self) -> async_graphql::Error {
+        async_graphql::Error::new(&self.text).extend_with(|_, extensions| extensions.set("code", self.code))
+    }
+}
+
 impl IntoResponse for HttpError {
     fn into_response(self) -> Response {
         if self.status.is_server_error() && self.status != StatusCode::SERVICE_UNAVAILABLE {
@@ -126,6 +132,7 @@ impl From<GatewayError> for HttpError {
             | GatewayError::Longer { .. }
             | GatewayError::Broken(_) => StatusCode::BAD_REQUEST,
             GatewayError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            GatewayError::SlowQuery => StatusCode::UNPROCESSABLE_ENTITY,
             GatewayError::Full { .. } | GatewayError::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
             GatewayError::Disk { .. } | GatewayError::Index(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };

@@ -7,6 +7,7 @@ mod cursor;
 pub(crate) mod error;
 pub(crate) mod extract;
 mod gateway;
+mod graphql;
 mod hyperbeam;
 mod inbox;
 mod limits;
@@ -22,6 +23,7 @@ mod wire;
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
@@ -40,6 +42,10 @@ use crate::pages;
 /// What a page may load: only what the node itself serves.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
+/// How long the index of transactions is worked on at a time, and how long the machine is left to others between.
+const INDEX_WORK: Duration = Duration::from_millis(100);
+const INDEX_PAUSE: Duration = Duration::from_secs(1);
+
 /// Answers requests until `shutdown` is done, then lets those in progress finish. `stopping` ends those that wait.
 pub(crate) async fn serve(
     listener: TcpListener,
@@ -47,8 +53,26 @@ pub(crate) async fn serve(
     stopping: watch::Receiver<bool>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
+    let indexing = tokio::spawn(index(Arc::clone(&core), stopping.clone()));
     server::serve(listener, router(Shared::new(core, stopping)), shutdown).await;
+    indexing.abort();
     Ok(())
+}
+
+/// Enters what comes into the index of transactions, at leisure: a query that needs it sooner does so itself.
+async fn index(core: Arc<Core>, mut stopping: watch::Receiver<bool>) {
+    let mut commits = core.commits();
+    while commits.changed().await.is_ok() {
+        let core = Arc::clone(&core);
+        let work = tokio::task::spawn_blocking(move || core.index_transactions(INDEX_WORK));
+        if work.await.is_ok_and(|done| !done) {
+            commits.mark_changed();
+        }
+        tokio::select! {
+            () = tokio::time::sleep(INDEX_PAUSE) => {}
+            _ = stopping.wait_for(|stopping| *stopping) => return,
+        }
+    }
 }
 
 fn router(shared: Shared) -> Router {
@@ -64,6 +88,7 @@ fn router(shared: Shared) -> Router {
         .route("/tx/{id}", get(gateway::header))
         .route("/raw/{id}", get(gateway::data))
         .route("/models", get(gateway::models))
+        .route("/graphql", post(graphql::query))
         .route("/inbox/{address}", get(inbox::inbox))
         .route("/healthz", get(operations::health))
         .route("/metrics", get(operations::metrics))
