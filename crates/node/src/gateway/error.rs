@@ -11,6 +11,9 @@ pub(crate) enum GatewayError {
     /// The signature is not the owner's over this data.
     #[error("the upload is refused: {0}")]
     Signature(#[from] ao::SignatureError),
+    /// Its tags say that it is a bundle, and its data is none.
+    #[error("the upload says that it is a bundle, and is none: {0}")]
+    Bundle(String),
     /// The body ended before its stated length.
     #[error("the upload broke off after {received} of {stated} bytes; send it again, nothing was kept")]
     Truncated {
@@ -81,6 +84,7 @@ impl GatewayError {
         match self {
             Self::Item(_) => "bad-item",
             Self::Signature(_) => "bad-signature",
+            Self::Bundle(_) => "bad-bundle",
             Self::Truncated { .. } | Self::Broken(_) => "truncated",
             Self::Longer { .. } => "bad-length",
             Self::TooLarge { .. } => "upload-too-large",

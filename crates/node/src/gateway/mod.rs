@@ -13,6 +13,7 @@ mod stored;
 #[cfg(test)]
 mod tests;
 mod transactions;
+mod unpack;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -75,12 +76,18 @@ impl Gateway {
     /// The item with that id, if its data is here.
     pub(crate) fn find(&self, id: &Id) -> Result<Option<Stored>, GatewayError> {
         let Some(row) = self.index.find(id)? else { return Ok(None) };
-        let stored = row.at(self.path(id));
+        let path = self.path(&row.file());
+        let stored = row.at(path);
         if stored.data_path.is_file() {
             return Ok(Some(stored));
         }
         tracing::warn!(%id, path = %stored.data_path.display(), "the file of an upload is gone");
         Ok(None)
+    }
+
+    /// Bytes of one item, at most.
+    pub(crate) const fn item_bytes_max(&self) -> u64 {
+        self.limits.item_bytes_max
     }
 
     /// What queries for transactions find.
@@ -111,6 +118,11 @@ impl Gateway {
             Err(held) => Err(GatewayError::Full { bytes, held, bytes_max: self.limits.total_bytes_max }),
         }
     }
+}
+
+/// The id of the block at a height. There is no chain: it only has to be the same for everyone who asks.
+pub(crate) fn block_id(height: u64) -> Id {
+    ao::hash_parts(&[b"aobench block", &height.to_le_bytes()])
 }
 
 /// Bytes that were set aside; given back when dropped.

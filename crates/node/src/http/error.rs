@@ -128,6 +128,7 @@ impl From<GatewayError> for HttpError {
         let status = match &error {
             GatewayError::Item(_)
             | GatewayError::Signature(_)
+            | GatewayError::Bundle(_)
             | GatewayError::Truncated { .. }
             | GatewayError::Longer { .. }
             | GatewayError::Broken(_) => StatusCode::BAD_REQUEST,

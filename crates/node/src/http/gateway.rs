@@ -45,6 +45,11 @@ const FOR_EVER: &str = "public, max-age=31536000, immutable";
 pub(crate) async fn upload(State(shared): State<Shared>, request: Request<Body>) -> Result<Json<Value>, HttpError> {
     let _upload = one_more(&shared.uploads, "uploads")?;
     let (parts, body) = request.into_parts();
+    if is_layer_one(&parts.headers) {
+        let text = "this is a layer-1 transaction of Arweave in JSON, and this node takes signed ANS-104 items: sign the \
+                    data with arbundles, or upload it as Turbo does";
+        return Err(HttpError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-an-item", text));
+    }
     let stated = body::content_length(&parts.headers)?.ok_or_else(|| {
         let text = "an upload states its length in the header Content-Length";
         HttpError::new(StatusCode::LENGTH_REQUIRED, "no-length", text)
@@ -56,7 +61,17 @@ pub(crate) async fn upload(State(shared): State<Shared>, request: Request<Body>)
         body::discard(&mut pieces).await;
     }
     let stored = received?.stored;
-    Ok(Json(json!({ "id": stored.id, "owner": stored.owner, "size": stored.data_length })))
+    Ok(Json(json!({
+        "id": stored.id, "owner": stored.owner, "size": stored.data_length,
+        // What Turbo's clients demand of a receipt: nothing was paid, and no other cache has it.
+        "winc": "0", "dataCaches": [], "fastFinalityIndexes": [], "timestamp": shared.core.clock().now_ms(),
+    })))
+}
+
+/// Whether a body is a transaction as arweave-js posts it.
+fn is_layer_one(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    kind.is_some_and(|kind| kind.starts_with("application/json"))
 }
 
 /// `GET /{id}` and `/raw/{id}`: the data of an upload; with `?process-id=` a place of a schedule.

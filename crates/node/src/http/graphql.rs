@@ -2,12 +2,11 @@
 //! block is a height and a time.
 
 use std::sync::LazyLock;
-use std::time::Duration;
 
+use ao::Id;
 use ao::item::ItemHeader;
-use ao::{Id, hash_parts};
 use async_graphql::{
-    Context, EmptyMutation, EmptySubscription, Enum, ErrorExtensions as _, InputObject, Lookahead, Object, Schema,
+    Context, EmptyMutation, EmptySubscription, Enum, ErrorExtensions as _, ID, InputObject, Lookahead, Object, Schema,
     SimpleObject,
 };
 use axum::Json;
@@ -18,12 +17,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::body;
 use super::error::HttpError;
-use super::limits::{QUERY_BYTES_MAX, QUERY_COMPLEXITY_MAX, QUERY_DEPTH_MAX, QUERY_FILTERS_MAX, TRANSACTIONS_MAX};
+use super::limits::{
+    INDEX_WAIT, QUERY_BYTES_MAX, QUERY_COMPLEXITY_MAX, QUERY_DEPTH_MAX, QUERY_FILTERS_MAX, TRANSACTIONS_MAX,
+};
 use super::state::{Shared, one_more};
-use crate::gateway::{GatewayError, Position, Query as Wanted, TagFilter as WantedTag, Transaction as Found};
-
-/// How long a query waits for the index to be up to date. What a client sent before, its query should find.
-const INDEX_WAIT: Duration = Duration::from_secs(2);
+use crate::gateway::{GatewayError, Position, Query as Wanted, TagFilter as WantedTag, Transaction as Found, block_id};
 
 /// Transactions of a page if the query does not say (Arweave's number).
 const FIRST_DEFAULT: i32 = 10;
@@ -59,7 +57,7 @@ struct Query;
 #[Object]
 impl Query {
     /// A transaction by its id.
-    async fn transaction(&self, context: &Context<'_>, id: String) -> async_graphql::Result<Option<Transaction>> {
+    async fn transaction(&self, context: &Context<'_>, id: ID) -> async_graphql::Result<Option<Transaction>> {
         let wanted = Wanted { ids: Some(ids(&[id])), limit: 1, ..Wanted::default() };
         let page = page(context, wanted, signed_parts(&context.look_ahead())).await?;
         Ok(page.into_iter().next().map(|(_, transaction)| transaction))
@@ -71,7 +69,7 @@ impl Query {
     async fn transactions(
         &self,
         context: &Context<'_>,
-        ids: Option<Vec<String>>,
+        ids: Option<Vec<ID>>,
         owners: Option<Vec<String>>,
         recipients: Option<Vec<String>>,
         tags: Option<Vec<TagFilter>>,
@@ -80,9 +78,9 @@ impl Query {
         after: Option<String>,
         #[graphql(default)] sort: SortOrder,
     ) -> async_graphql::Result<TransactionConnection> {
-        let lists = [&ids, &owners, &recipients];
-        let filters = tags.iter().flatten().map(|tag| 1 + tag.values.len()).sum::<usize>();
-        let filters = filters + lists.iter().flat_map(|list| list.iter()).map(Vec::len).sum::<usize>();
+        let texts = [&owners, &recipients].into_iter().flatten().map(Vec::len).sum::<usize>();
+        let values = tags.iter().flatten().map(|tag| 1 + tag.values.len()).sum::<usize>();
+        let filters = texts + values + ids.as_ref().map_or(0, Vec::len);
         if filters > QUERY_FILTERS_MAX {
             let text = format!("the query filters by {filters} values, and may by {QUERY_FILTERS_MAX}");
             return Err(async_graphql::Error::new(text));
@@ -140,8 +138,8 @@ fn page_size(first: i32) -> usize {
 }
 
 /// What of these are ids. A text that is none is that of no transaction; aos sends an empty one.
-fn ids(texts: &[String]) -> Vec<Id> {
-    texts.iter().filter_map(|text| text.parse().ok()).collect()
+fn ids(texts: &[impl AsRef<str>]) -> Vec<Id> {
+    texts.iter().filter_map(|text| text.as_ref().parse().ok()).collect()
 }
 
 fn cursor(Position { time_ms, entry }: Position) -> String {
@@ -209,7 +207,7 @@ struct TransactionEdge {
 
 #[derive(SimpleObject)]
 struct Transaction {
-    id: String,
+    id: ID,
     anchor: String,
     signature: String,
     recipient: String,
@@ -249,16 +247,16 @@ struct Tag {
 
 #[derive(SimpleObject)]
 struct Block {
-    id: String,
+    id: ID,
     /// Seconds since 1970.
     timestamp: u64,
     height: u64,
-    previous: String,
+    previous: ID,
 }
 
 #[derive(SimpleObject)]
 struct Parent {
-    id: String,
+    id: ID,
 }
 
 /// Items carry no money.
@@ -270,7 +268,7 @@ impl Transaction {
         let encoded = |bytes: Option<&[u8]>| bytes.map(|bytes| URL_SAFE_NO_PAD.encode(bytes)).unwrap_or_default();
         let header = header.as_ref();
         Self {
-            id: id.to_string(),
+            id: ID(id.to_string()),
             anchor: encoded(header.and_then(ItemHeader::anchor)),
             signature: encoded(header.map(ItemHeader::signature)),
             recipient: recipient.map(|recipient| recipient.to_string()).unwrap_or_default(),
@@ -280,17 +278,13 @@ impl Transaction {
             data: MetaData { size: size.to_string(), r#type: tags.get("Content-Type").map(ToOwned::to_owned) },
             tags: tags.iter().map(|tag| Tag { name: tag.name.clone(), value: tag.value.clone() }).collect(),
             block: Block {
-                id: block_id(height),
+                id: ID(block_id(height).to_string()),
                 timestamp: time_ms / 1000,
                 height,
-                previous: block_id(height.saturating_sub(1)),
+                previous: ID(block_id(height.saturating_sub(1)).to_string()),
             },
             parent: None,
             bundled_in: None,
         }
     }
-}
-
-fn block_id(height: u64) -> String {
-    hash_parts(&[b"aobench block", &height.to_le_bytes()]).to_string()
 }

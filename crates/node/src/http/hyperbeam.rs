@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use ao::limits::ITEM_BYTES_MAX;
 use ao::{DataItem, Id, Message, MessageKind, Tags};
 
+use super::ADDRESSES;
 use super::body;
 use super::error::{HttpError, quoted};
 use super::extract::parse_id;
@@ -174,7 +175,8 @@ fn only_items(headers: &HeaderMap) -> Result<(), HttpError> {
 fn parse(uri: &Uri) -> Result<(Id, Asked), HttpError> {
     let path = uri.path().trim_start_matches('/');
     let (first, rest) = path.split_once('/').unwrap_or((path, ""));
-    let nothing = || HttpError::not_found(format!("there is nothing at '{}' on this node", quoted(uri.path())));
+    let nothing =
+        || HttpError::not_found(format!("there is nothing at '{}' on this node; {ADDRESSES}", quoted(uri.path())));
     let (process, device) = first.split_once('~').unwrap_or((first, PROCESS_DEVICE));
     let asked = asked(rest);
     if device != PROCESS_DEVICE {

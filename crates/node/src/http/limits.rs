@@ -80,3 +80,6 @@ pub(crate) const QUERY_FILTERS_MAX: usize = 1000;
 
 /// Transactions of a page of a query (the number of Arweave's gateways).
 pub(crate) const TRANSACTIONS_MAX: usize = 100;
+
+/// How long a query waits for the index to be up to date. What a client sent before, its query should find.
+pub(crate) const INDEX_WAIT: Duration = Duration::from_secs(2);

@@ -1,6 +1,7 @@
 //! The HTTP face of the node: one port for AO's units, the gateway, inboxes, operations and pages. Wire formats and the
 //! mapping of errors live here and nowhere else.
 
+mod arweave;
 mod body;
 mod compute_unit;
 mod cursor;
@@ -41,6 +42,10 @@ use crate::pages;
 
 /// What a page may load: only what the node itself serves.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/// What someone who asked at a wrong address has to know.
+pub(super) const ADDRESSES: &str = "MU_URL, CU_URL, GATEWAY_URL and URL of a client are the address of this node without \
+                                    any path, such as http://localhost:4000";
 
 /// How long the index of transactions is worked on at a time, and how long the machine is left to others between.
 const INDEX_WORK: Duration = Duration::from_millis(100);
@@ -85,7 +90,16 @@ fn router(shared: Shared) -> Router {
         .route("/timestamp", get(scheduler_unit::timestamp))
         .route("/processes/{process}", get(scheduler_unit::process))
         .route("/tx", post(gateway::upload))
-        .route("/tx/{id}", get(gateway::header))
+        .route("/tx/{id}", get(gateway::header).post(gateway::upload))
+        .route("/v1/tx", post(gateway::upload))
+        .route("/v1/tx/{token}", post(gateway::upload))
+        .route("/v1/chunks/{*path}", any(arweave::chunks))
+        .route("/v1/price/bytes/{bytes}", get(arweave::turbo_price))
+        .route("/v1/info", get(arweave::information))
+        .route("/info", get(arweave::information))
+        .route("/tx_anchor", get(arweave::anchor))
+        .route("/price/{bytes}", get(arweave::price))
+        .route("/price/{bytes}/{target}", get(arweave::price_to))
         .route("/raw/{id}", get(gateway::data))
         .route("/models", get(gateway::models))
         .route("/graphql", post(graphql::query))
@@ -118,11 +132,11 @@ fn header(name: &'static str, value: &'static str) -> SetResponseHeaderLayer<Hea
 }
 
 async fn nothing_here(uri: Uri) -> Response {
-    let text = format!("there is nothing at '{}' on this node", quoted(uri.path()));
+    let text = format!("there is nothing at '{}' on this node; {ADDRESSES}", quoted(uri.path()));
     HttpError::new(StatusCode::NOT_FOUND, "not-found", text).into_response()
 }
 
 async fn not_that_way(method: Method, uri: Uri) -> Response {
-    let text = format!("'{}' does not answer to {method}", quoted(uri.path()));
+    let text = format!("'{}' does not answer to {method}; {ADDRESSES}", quoted(uri.path()));
     HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", text).into_response()
 }
