@@ -5,6 +5,7 @@ use ao::{Effects, Message, MessageKind};
 use processes::{Env, Module};
 
 use super::process_file::{ProcessFile, kind_text};
+use crate::console;
 use crate::limits;
 use crate::log::{Body, Logged};
 
@@ -81,7 +82,7 @@ fn attempt(
         if message.kind == MessageKind::Spawn {
             identity.module.spawn(store, message, &identity.env)
         } else {
-            identity.module.handle(store, message, &identity.env)
+            console::handle(identity.module, store, message, &identity.env)
         }
     });
     let outcome = match outcome {
