@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 
 import { connect, createDataItemSigner, serializeCron } from '@permaweb/aoconnect'
 
+import { redirected } from '../redirect.mjs'
 import { check } from '../suite.mjs'
 import { jwk } from '../wallets.mjs'
 
@@ -40,11 +41,6 @@ check(CLIENT, 'message with anchor and data', async node => {
   const id = await ao(node).message({ process: token, signer, anchor: '7'.repeat(32), data: 'data', tags: tags({ Action: 'Info' }) })
   const record = await fetch(`${node.url}/${id}?process-id=${token}`).then(answer => answer.json())
   assert.equal(record.message.data, 'data')
-})
-
-check(CLIENT, 'message, returnAssignmentSlot', async node => {
-  const slot = await ao(node).message({ process: node.genesis.token, signer, tags: tags({ Action: 'Info' }), returnAssignmentSlot: true })
-  assert.match(slot, /^\d+$/)
 })
 
 check(CLIENT, 'message to an unknown process', async node => {
@@ -129,11 +125,30 @@ check(CLIENT, 'signMessage, sendSignedMessage', async node => {
   assert.equal(result.Error, undefined)
 })
 
-for (const call of ['getLastSlot', 'getMessages', 'getMessageById']) {
-  check(CLIENT, call, async node => {
-    const { token } = node.genesis
-    await ao(node)[call]({ processId: token, messageId: token, from: '0', to: '9999999999999', limit: '10' })
-  })
+// These calls ask a router at a fixed address where the scheduler is: first as they are, then with that address redirected.
+const located = {
+  'message, returnAssignmentSlot': async node => {
+    const slot = await ao(node).message({ process: node.genesis.token, signer, tags: tags({ Action: 'Info' }), returnAssignmentSlot: true })
+    assert.match(slot, /^\d+$/)
+  },
+  getLastSlot: async node => {
+    await ao(node).message({ process: node.genesis.token, signer, tags: tags({ Action: 'Info' }) })
+    assert.match(await ao(node).getLastSlot({ processId: node.genesis.token }), /^\d+$/)
+  },
+  getMessages: async node => {
+    const page = await ao(node).getMessages({ processId: node.genesis.token, from: '0', to: '9999999999999', limit: '2' })
+    assert.equal(page.edges.length, 2)
+  },
+  getMessageById: async node => {
+    const messageId = await ao(node).message({ process: node.genesis.token, signer, tags: tags({ Action: 'Info' }) })
+    const record = await ao(node).getMessageById({ processId: node.genesis.token, messageId })
+    assert.equal(record.message.id, messageId)
+  }
+}
+
+for (const [call, run] of Object.entries(located)) {
+  check(CLIENT, call, run)
+  check(CLIENT, `${call}, its router redirected`, node => redirected(node.url, () => run(node)))
 }
 
 check(CLIENT, 'serializeCron', async () => {

@@ -108,9 +108,10 @@ check('arweave-js', 'transactions.getTransactionAnchor, getPrice', async node =>
   assert.equal(await arweave(node).transactions.getPrice(1000), '0')
 })
 
-check('arweave-js', 'api.post of an item, api.get of its data', async node => {
+check('arweave-js', 'api.request with an item, api.get of its data', async node => {
   const item = await signed(signers[1], 'from arweave-js', { tags: tags({ 'Content-Type': 'text/plain' }) })
-  const sent = await arweave(node).api.post('tx', item.getRaw(), { headers: { 'Content-Type': 'application/octet-stream' } })
+  const headers = { 'content-type': 'application/octet-stream' }
+  const sent = await arweave(node).api.request('tx', { method: 'POST', headers, body: item.getRaw() })
   assert.equal(sent.status, 200)
   const got = await arweave(node).api.get(item.id)
   assert.equal(got.data, 'from arweave-js')

@@ -4,7 +4,7 @@ use std::io::SeekFrom;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
     IF_NONE_MATCH,
@@ -20,13 +20,13 @@ use tokio_util::io::ReaderStream;
 
 use ao::Id;
 
-use super::body;
 use super::error::HttpError;
 use super::extract::{PathId, QueryOf};
 use super::limits::FILE_PIECE_BYTES;
 use super::range::{Wanted, wanted};
 use super::scheduler_unit::{self, ScheduleQuery};
 use super::state::{Shared, one_more};
+use super::{body, nothing_at};
 use crate::core::Core;
 use crate::gateway::{GatewayError, Stored};
 use crate::limits::PAGE_MAX;
@@ -78,11 +78,13 @@ fn is_layer_one(headers: &HeaderMap) -> bool {
 pub(crate) async fn data(
     State(shared): State<Shared>,
     method: Method,
-    PathId(id): PathId,
+    Path(text): Path<String>,
     QueryOf(query): QueryOf<ScheduleQuery>,
     headers: HeaderMap,
 ) -> Result<Response, HttpError> {
-    if let Some(process) = query.process()? {
+    // A text that is no id is nobody's data: whoever asked meant another address.
+    let id: Id = text.parse().map_err(|_| nothing_at(&text))?;
+    if let Some(process) = query.process(id)? {
         return scheduler_unit::schedule(&shared, id, process, query).await;
     }
     let stored = find(&shared, id).await?;

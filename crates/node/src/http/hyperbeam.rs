@@ -12,13 +12,13 @@ use serde_json::{Value, json};
 use ao::limits::ITEM_BYTES_MAX;
 use ao::{DataItem, Id, Message, MessageKind, Tags};
 
-use super::ADDRESSES;
-use super::body;
 use super::error::{HttpError, quoted};
 use super::extract::parse_id;
 use super::limits::RESULT_WAIT;
+use super::published::{self, KEYS_MAX};
 use super::state::{Shared, one_more};
 use super::wire::ResultAnswer;
+use super::{body, nothing_at};
 use crate::core::Submitted;
 
 /// The device that a process is; it may stand behind the id.
@@ -41,6 +41,8 @@ enum Asked {
     Result(Place),
     /// What it would answer to a message with these tags.
     DryRun(Tags),
+    /// What it publishes at a path.
+    Published(Vec<String>),
 }
 
 /// Where a message is.
@@ -70,6 +72,10 @@ pub(crate) async fn of_process(State(shared): State<Shared>, request: Request<Bo
         }
         Asked::Result(place) => result(&shared, process, place).await,
         Asked::DryRun(tags) => dry_run(&shared, process, tags, request).await,
+        Asked::Published(keys) => {
+            let _request = one_more(&shared.requests, "requests")?;
+            published::read(&shared, process, &keys).await
+        }
     }
 }
 
@@ -175,16 +181,14 @@ fn only_items(headers: &HeaderMap) -> Result<(), HttpError> {
 fn parse(uri: &Uri) -> Result<(Id, Asked), HttpError> {
     let path = uri.path().trim_start_matches('/');
     let (first, rest) = path.split_once('/').unwrap_or((path, ""));
-    let nothing =
-        || HttpError::not_found(format!("there is nothing at '{}' on this node; {ADDRESSES}", quoted(uri.path())));
     let (process, device) = first.split_once('~').unwrap_or((first, PROCESS_DEVICE));
     let asked = asked(rest);
     if device != PROCESS_DEVICE {
         let text = format!("the device '{}' is not on this node; a process is ID~{PROCESS_DEVICE}", quoted(device));
         return Err(HttpError::not_found(text));
     }
-    let asked = asked.ok_or_else(nothing)??;
-    Ok((parse_id(process)?, asked))
+    let asked = asked.ok_or_else(|| nothing_at(uri.path()))??;
+    Ok((process.parse().map_err(|_| nothing_at(uri.path()))?, asked))
 }
 
 fn asked(rest: &str) -> Option<Result<Asked, HttpError>> {
@@ -197,10 +201,10 @@ fn asked(rest: &str) -> Option<Result<Asked, HttpError>> {
             let parameters = after.strip_prefix("compute")?;
             Some(Ok(Asked::DryRun(tags(parameters.strip_prefix('&').unwrap_or(parameters)))))
         }
-        "compute" | "now" => {
-            let place = after.strip_prefix("results=")?;
-            Some(place_of(place.split('/').next().unwrap_or_default()).map(Asked::Result))
-        }
+        "compute" | "now" => match after.strip_prefix("results=") {
+            Some(place) => Some(place_of(place.split('/').next().unwrap_or_default()).map(Asked::Result)),
+            None => keys(after).map(|keys| Ok(Asked::Published(keys))),
+        },
         _ => None,
     }
 }
@@ -212,12 +216,22 @@ fn place_of(text: &str) -> Result<Place, HttpError> {
     }
 }
 
+/// The keys of a path, if there are not too many.
+fn keys(path: &str) -> Option<Vec<String>> {
+    let keys = path.split('/').filter(|key| !key.is_empty());
+    let keys: Vec<String> = keys.take(KEYS_MAX + 1).map(decoded).collect();
+    (keys.len() <= KEYS_MAX).then_some(keys)
+}
+
+fn decoded(text: &str) -> String {
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
+}
+
 /// `Action=Info&Recipient=…` as tags. A client writes values as they are; what the URL demanded is escaped.
 fn tags(parameters: &str) -> Tags {
-    let text = |part: &str| percent_decode_str(part).decode_utf8_lossy().into_owned();
     let pairs = parameters.split('&').filter(|pair| !pair.is_empty());
     pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).fold(Tags::new(), |mut tags, (name, value)| {
-        tags.push(text(name), text(value));
+        tags.push(decoded(name), decoded(value));
         tags
     })
 }
@@ -246,6 +260,8 @@ mod tests {
                 format!("{process}/as=execution/compute&Action=Info&Note=a%20b/c=d"),
                 Asked::DryRun(Tags::new().with("Action", "Info").with("Note", "a b/c=d")),
             ),
+            (format!("{process}/now/balances/x"), Asked::Published(vec!["balances".to_owned(), "x".to_owned()])),
+            (format!("/{id}/compute"), Asked::Published(Vec::new())),
         ] {
             assert_eq!(asked_at(&path), Some(expected), "{path}");
         }

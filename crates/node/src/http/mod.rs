@@ -14,6 +14,7 @@ mod inbox;
 mod limits;
 mod message_unit;
 mod operations;
+mod published;
 mod range;
 mod request_id;
 mod scheduler_unit;
@@ -132,8 +133,12 @@ fn header(name: &'static str, value: &'static str) -> SetResponseHeaderLayer<Hea
 }
 
 async fn nothing_here(uri: Uri) -> Response {
-    let text = format!("there is nothing at '{}' on this node; {ADDRESSES}", quoted(uri.path()));
-    HttpError::new(StatusCode::NOT_FOUND, "not-found", text).into_response()
+    nothing_at(uri.path()).into_response()
+}
+
+/// The error of a path that means nothing here.
+fn nothing_at(path: &str) -> HttpError {
+    HttpError::not_found(format!("there is nothing at '{}' on this node; {ADDRESSES}", quoted(path)))
 }
 
 async fn not_that_way(method: Method, uri: Uri) -> Response {
