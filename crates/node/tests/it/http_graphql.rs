@@ -136,7 +136,7 @@ async fn queries_that_ask_for_too_much_or_make_no_sense_are_refused() {
         let message = answer["errors"][0]["message"].as_str().unwrap();
         assert!(message.contains(reason), "{reason}: {message}");
     }
-    for body in ["", "no query", "[]"] {
+    for body in ["", "no query", "7"] {
         assert_eq!(running.post("/graphql", body).await.refusal(), (400, "bad-query"));
     }
 }
