@@ -62,6 +62,12 @@ pub(crate) enum GatewayError {
         /// What the operating system said.
         source: Error,
     },
+    /// Too many uploads in parts.
+    #[error("too many uploads in parts are under way: try again in a few minutes, or upload in one request")]
+    TooManyParts,
+    /// Not, or no longer, an upload in parts.
+    #[error("there is no such upload in parts: it was never begun, took too long, or is being finished")]
+    UnknownParts,
     /// A query that finds too slowly.
     #[error("the query takes too long: narrow it by owner, id or a rarer tag")]
     SlowQuery,
@@ -91,6 +97,8 @@ impl GatewayError {
             Self::Full { .. } => "gateway-full",
             Self::DiskFull => "disk-full",
             Self::Disk { .. } => "disk",
+            Self::TooManyParts => "busy",
+            Self::UnknownParts => "unknown-upload",
             Self::SlowQuery => "slow-query",
             Self::Index(_) => "index",
         }

@@ -7,6 +7,7 @@
 mod error;
 mod feed;
 mod index;
+mod parts;
 mod query;
 mod receive;
 mod stored;
@@ -23,6 +24,8 @@ use ao::Id;
 pub(crate) use self::error::GatewayError;
 pub(crate) use self::feed::enter_modules;
 use self::index::Index;
+pub(crate) use self::parts::PartStatus;
+use self::parts::PartUploads;
 pub(crate) use self::query::{Position, Query, TagFilter};
 pub(crate) use self::stored::Stored;
 pub(crate) use self::transactions::{Held, Transaction, Transactions};
@@ -56,6 +59,7 @@ pub(crate) struct Gateway {
     files: PathBuf,
     index: Index,
     transactions: Transactions,
+    parts: PartUploads,
     limits: GatewayLimits,
     /// Bytes stored and bytes promised to uploads in progress.
     bytes: AtomicU64,
@@ -70,7 +74,7 @@ impl Gateway {
         let transactions = Transactions::open(&directory.join("transactions.sqlite"))?;
         remove_leftovers(&files, &index)?;
         let bytes = AtomicU64::new(index.total_bytes()?);
-        Ok(Self { files, index, transactions, limits, bytes })
+        Ok(Self { files, index, transactions, parts: PartUploads::default(), limits, bytes })
     }
 
     /// The item with that id, if its data is here.

@@ -2,7 +2,6 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::error::HttpError;
@@ -38,12 +37,6 @@ pub(crate) async fn price_to(Path((bytes, _target)): Path<(String, String)>) -> 
 /// `GET /v1/price/bytes/{bytes}`: the same in the words of Turbo.
 pub(crate) async fn turbo_price(Path(bytes): Path<String>) -> Result<Json<Value>, HttpError> {
     number(&bytes).map(|_| Json(json!({ "winc": "0", "adjustments": [], "fees": [] })))
-}
-
-/// Everything under `/v1/chunks/`: Turbo's uploads in parts.
-pub(crate) async fn chunks() -> HttpError {
-    let text = "this node takes each upload in one request, of any size: set chunkingMode to 'disabled'";
-    HttpError::new(StatusCode::NOT_IMPLEMENTED, "not-supported", text)
 }
 
 fn number(text: &str) -> Result<u64, HttpError> {

@@ -133,6 +133,8 @@ impl From<GatewayError> for HttpError {
             | GatewayError::Longer { .. }
             | GatewayError::Broken(_) => StatusCode::BAD_REQUEST,
             GatewayError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            GatewayError::TooManyParts => StatusCode::SERVICE_UNAVAILABLE,
+            GatewayError::UnknownParts => StatusCode::NOT_FOUND,
             GatewayError::SlowQuery => StatusCode::UNPROCESSABLE_ENTITY,
             GatewayError::Full { .. } | GatewayError::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
             GatewayError::Disk { .. } | GatewayError::Index(_) => StatusCode::INTERNAL_SERVER_ERROR,

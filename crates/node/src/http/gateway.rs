@@ -61,11 +61,15 @@ pub(crate) async fn upload(State(shared): State<Shared>, request: Request<Body>)
         body::discard(&mut pieces).await;
     }
     let stored = received?.stored;
-    Ok(Json(json!({
-        "id": stored.id, "owner": stored.owner, "size": stored.data_length,
-        // What Turbo's clients demand of a receipt: nothing was paid, and no other cache has it.
-        "winc": "0", "dataCaches": [], "fastFinalityIndexes": [], "timestamp": shared.core.clock().now_ms(),
-    })))
+    Ok(Json(receipt(&shared, &stored)))
+}
+
+/// The receipt of an upload, with what Turbo's clients demand of one: nothing was paid, and no other cache has it.
+pub(super) fn receipt(shared: &Shared, stored: &Stored) -> Value {
+    json!({
+        "id": stored.id, "owner": stored.owner, "size": stored.data_length, "winc": "0", "dataCaches": [],
+        "fastFinalityIndexes": [], "timestamp": shared.core.clock().now_ms(),
+    })
 }
 
 /// Whether a body is a transaction as arweave-js posts it.

@@ -83,3 +83,6 @@ pub(crate) const TRANSACTIONS_MAX: usize = 100;
 
 /// How long a query waits for the index to be up to date. What a client sent before, its query should find.
 pub(crate) const INDEX_WAIT: Duration = Duration::from_secs(2);
+
+/// Bytes of a part of an upload in parts (the least that Turbo's clients send).
+pub(crate) const PART_BYTES_MAX: usize = 5 * 1024 * 1024;

@@ -14,6 +14,7 @@ mod inbox;
 mod limits;
 mod message_unit;
 mod operations;
+mod parts;
 mod published;
 mod range;
 mod request_id;
@@ -94,7 +95,7 @@ fn router(shared: Shared) -> Router {
         .route("/tx/{id}", get(gateway::header).post(gateway::upload))
         .route("/v1/tx", post(gateway::upload))
         .route("/v1/tx/{token}", post(gateway::upload))
-        .route("/v1/chunks/{*path}", any(arweave::chunks))
+        .route("/v1/chunks/{token}/{id}/{part}", get(parts::begin_or_status).post(parts::put_or_finalize))
         .route("/v1/price/bytes/{bytes}", get(arweave::turbo_price))
         .route("/v1/info", get(arweave::information))
         .route("/info", get(arweave::information))

@@ -221,7 +221,33 @@ async fn turbo_and_arweave_clients_find_what_they_ask_for() {
     assert_eq!(running.get("/price/many").await.refusal(), (400, "bad-number"));
     assert_eq!(running.get("/v1/price/bytes/1000").await.json["winc"], "0");
     assert_eq!(running.get("/tx_anchor").await.body.len(), 43);
-    assert_eq!(running.post("/v1/chunks/arweave/-1/-1", "").await.refusal(), (501, "not-supported"));
     let layer_one = running.request(Method::POST, "/tx").header("content-type", "application/json").body("{}");
     assert_eq!(running.send(layer_one).await.refusal(), (415, "not-an-item"));
+}
+
+#[tokio::test]
+async fn an_upload_comes_in_parts_in_any_order() {
+    let running = Running::start().await;
+    let item = upload(&running, "text/plain", TEXT.as_bytes());
+    let bytes = item.to_bytes();
+    let begin =
+        async || running.get("/v1/chunks/arweave/-1/-1?chunkSize=5").await.json["id"].as_str().unwrap().to_owned();
+    let path = format!("/v1/chunks/arweave/{}", begin().await);
+    for (offset, end) in [(100, bytes.len()), (0, 100)] {
+        assert_eq!(running.post(&format!("{path}/{offset}"), bytes[offset..end].to_vec()).await.status, 200);
+    }
+    assert_eq!(running.get(&format!("{path}/status")).await.json["status"], "ASSEMBLING");
+    for again in [false, true] {
+        assert_eq!(running.post(&format!("{path}/finalize"), "").await.json["id"], json!(item.id()), "again: {again}");
+    }
+    let status = running.get(&format!("{path}/status")).await.json;
+    assert_eq!((&status["status"], &status["receipt"]["id"]), (&json!("FINALIZED"), &json!(item.id())));
+    assert_eq!(running.get(&format!("/{}", item.id())).await.body, TEXT.as_bytes());
+    // A part is missing, or there is no such upload.
+    let path = format!("/v1/chunks/arweave/{}", begin().await);
+    assert_eq!(running.post(&format!("{path}/100"), bytes[100..].to_vec()).await.status, 200);
+    assert_eq!(running.post(&format!("{path}/finalize"), "").await.refusal(), (400, "bad-item"));
+    assert_eq!(running.post(&format!("{path}/finalize"), "").await.refusal(), (404, "unknown-upload"));
+    assert_eq!(running.post(&format!("{path}/0"), bytes.clone()).await.refusal(), (404, "unknown-upload"));
+    assert_eq!(running.post(&format!("{path}/x"), bytes).await.refusal(), (400, "bad-number"));
 }
