@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ao::item::ItemHeader;
 use ao::{Assignment, DataItem, Effects, Id, Message, MessageKind, Tags, Wallet};
 use processes::Module;
 use tokio::sync::{Semaphore, watch};
@@ -14,7 +15,7 @@ use crate::admission::{self, Request};
 use crate::clock::Clock;
 use crate::cron::Cron;
 use crate::error::{LogError, ReadError, SubmitError};
-use crate::gateway::Gateway;
+use crate::gateway::{self, Gateway, Held, Transaction};
 use crate::log::{AoChain, Append, Body, Log, Logged, Receipt, Stream};
 use crate::metrics::Metrics;
 use crate::runtime::{Entry, Information, Runtime, find_module};
@@ -146,6 +147,10 @@ pub(crate) struct Core {
 impl Core {
     /// The face of these parts.
     pub(crate) fn new(parts: Parts) -> Self {
+        let modules = processes::MODULES.iter().chain(&parts.modules).copied();
+        if let Err(error) = gateway::enter_modules(&parts.gateway, parts.key.address(), modules) {
+            tracing::warn!(%error, "queries will not find the modules of this node");
+        }
         let verifications = Semaphore::new(parts.verifications_max.max(1));
         Self { parts, verifications }
     }
@@ -242,9 +247,19 @@ impl Core {
 
     /// The result of a message, waiting until it is applied.
     pub(crate) async fn result(&self, process: &Id, message: &Id, wait: Duration) -> Result<StoredResult, ReadError> {
-        let entry = self.entry(process)?;
+        self.entry(process)?;
         let unknown = ReadError::UnknownMessage { process: *process, message: *message };
         let slot = self.slot_of(process, message)?.ok_or(unknown)?;
+        self.result_at(process, slot, wait).await
+    }
+
+    /// The result of the message in a slot, waiting until it is applied.
+    pub(crate) async fn result_at(&self, process: &Id, slot: u64, wait: Duration) -> Result<StoredResult, ReadError> {
+        let entry = self.entry(process)?;
+        let head = entry.view().head;
+        if slot > head {
+            return Err(ReadError::UnknownSlot { process: *process, slot, head });
+        }
         self.applied(&entry, slot, wait).await?;
         let read = self.parts.runtime.results(process)?.result(slot);
         let failed = |reason: String| ReadError::Store { process: *process, reason };
@@ -381,6 +396,38 @@ impl Core {
     /// Uploaded data.
     pub(crate) fn gateway(&self) -> &Arc<Gateway> {
         &self.parts.gateway
+    }
+
+    /// Brings the index of transactions up to date, for at most so long; whether it is.
+    pub(crate) fn index_transactions(&self, time: Duration) -> bool {
+        // The machine's clock: this is about how long a request may take.
+        match self.parts.gateway.feed(&*self.parts.log, std::time::Instant::now() + time) {
+            Ok(done) => done,
+            Err(error) => {
+                tracing::warn!(%error, "the index of transactions is not up to date");
+                false
+            }
+        }
+    }
+
+    /// Everything in the item of a transaction before its data; nothing if no item is here, or none was ever signed.
+    pub(crate) fn header_of(&self, transaction: &Transaction) -> Option<ItemHeader> {
+        match transaction.held {
+            Held::Slot(process, slot) => match Body::decode(&self.logged(&process, slot)?.body) {
+                Ok(Body::Item { item, .. }) => ItemHeader::parse(&item).ok().flatten(),
+                Ok(Body::Pushed(_) | Body::Tick(_)) | Err(_) => None,
+            },
+            Held::Elsewhere => self.gateway().find(&transaction.id).ok()??.header().ok(),
+        }
+    }
+
+    fn logged(&self, process: &Id, slot: u64) -> Option<Logged> {
+        self.parts.log.read(&Stream::process(*process), slot, 1).ok()?.pop()
+    }
+
+    /// Changes with every commit of the log.
+    pub(crate) fn commits(&self) -> watch::Receiver<u64> {
+        self.parts.commits.clone()
     }
 
     /// The clock of the node.

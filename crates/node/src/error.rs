@@ -156,6 +156,16 @@ pub enum ReadError {
         /// The message.
         message: Id,
     },
+    /// The log of the process ends before that slot.
+    #[error("the process {process} has no slot {slot}: its last is {head}")]
+    UnknownSlot {
+        /// The process.
+        process: Id,
+        /// What was asked for.
+        slot: u64,
+        /// Its last slot.
+        head: u64,
+    },
     /// The process has not come so far within the time that was given.
     #[error("the process {process} has applied slot {applied} of {wanted}: ask again in a moment")]
     NotYet {
@@ -212,6 +222,7 @@ impl ReadError {
         match self {
             Self::UnknownProcess(_) => "unknown-process",
             Self::UnknownMessage { .. } => "unknown-message",
+            Self::UnknownSlot { .. } => "unknown-slot",
             Self::NotYet { .. } => "not-yet",
             Self::Stopped { .. } => "process-stopped",
             Self::Log(_) => "log",

@@ -12,6 +12,7 @@ mod authority;
 pub mod bench;
 mod clock;
 mod config;
+mod console;
 mod core;
 mod cron;
 mod error;

@@ -11,6 +11,9 @@ pub(crate) enum GatewayError {
     /// The signature is not the owner's over this data.
     #[error("the upload is refused: {0}")]
     Signature(#[from] ao::SignatureError),
+    /// Its tags say that it is a bundle, and its data is none.
+    #[error("the upload says that it is a bundle, and is none: {0}")]
+    Bundle(String),
     /// The body ended before its stated length.
     #[error("the upload broke off after {received} of {stated} bytes; send it again, nothing was kept")]
     Truncated {
@@ -59,6 +62,15 @@ pub(crate) enum GatewayError {
         /// What the operating system said.
         source: Error,
     },
+    /// Too many uploads in parts.
+    #[error("too many uploads in parts are under way: try again in a few minutes, or upload in one request")]
+    TooManyParts,
+    /// Not, or no longer, an upload in parts.
+    #[error("there is no such upload in parts: it was never begun, took too long, or is being finished")]
+    UnknownParts,
+    /// A query that finds too slowly.
+    #[error("the query takes too long: narrow it by owner, id or a rarer tag")]
+    SlowQuery,
     /// The index fails.
     #[error("the gateway's index failed: {0}")]
     Index(rusqlite::Error),
@@ -78,12 +90,16 @@ impl GatewayError {
         match self {
             Self::Item(_) => "bad-item",
             Self::Signature(_) => "bad-signature",
+            Self::Bundle(_) => "bad-bundle",
             Self::Truncated { .. } | Self::Broken(_) => "truncated",
             Self::Longer { .. } => "bad-length",
             Self::TooLarge { .. } => "upload-too-large",
             Self::Full { .. } => "gateway-full",
             Self::DiskFull => "disk-full",
             Self::Disk { .. } => "disk",
+            Self::TooManyParts => "busy",
+            Self::UnknownParts => "unknown-upload",
+            Self::SlowQuery => "slow-query",
             Self::Index(_) => "index",
         }
     }

@@ -5,11 +5,16 @@
 //! changed, which makes an upload that comes twice the same upload.
 
 mod error;
+mod feed;
 mod index;
+mod parts;
+mod query;
 mod receive;
 mod stored;
 #[cfg(test)]
 mod tests;
+mod transactions;
+mod unpack;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,8 +22,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ao::Id;
 
 pub(crate) use self::error::GatewayError;
+pub(crate) use self::feed::enter_modules;
 use self::index::Index;
+pub(crate) use self::parts::PartStatus;
+use self::parts::PartUploads;
+pub(crate) use self::query::{Position, Query, TagFilter};
 pub(crate) use self::stored::Stored;
+pub(crate) use self::transactions::{Held, Transaction, Transactions};
 
 /// Bytes of all uploads together: the operator's disk is not the world's. An upload that would not fit is refused before
 /// its first byte.
@@ -48,6 +58,8 @@ impl GatewayLimits {
 pub(crate) struct Gateway {
     files: PathBuf,
     index: Index,
+    transactions: Transactions,
+    parts: PartUploads,
     limits: GatewayLimits,
     /// Bytes stored and bytes promised to uploads in progress.
     bytes: AtomicU64,
@@ -59,20 +71,32 @@ impl Gateway {
         let files = directory.join("files");
         std::fs::create_dir_all(&files).map_err(|source| GatewayError::disk("making its directory", source))?;
         let index = Index::open(&directory.join("gateway.sqlite"))?;
+        let transactions = Transactions::open(&directory.join("transactions.sqlite"))?;
         remove_leftovers(&files, &index)?;
         let bytes = AtomicU64::new(index.total_bytes()?);
-        Ok(Self { files, index, limits, bytes })
+        Ok(Self { files, index, transactions, parts: PartUploads::default(), limits, bytes })
     }
 
     /// The item with that id, if its data is here.
     pub(crate) fn find(&self, id: &Id) -> Result<Option<Stored>, GatewayError> {
         let Some(row) = self.index.find(id)? else { return Ok(None) };
-        let stored = row.at(self.path(id));
+        let path = self.path(&row.file());
+        let stored = row.at(path);
         if stored.data_path.is_file() {
             return Ok(Some(stored));
         }
         tracing::warn!(%id, path = %stored.data_path.display(), "the file of an upload is gone");
         Ok(None)
+    }
+
+    /// Bytes of one item, at most.
+    pub(crate) const fn item_bytes_max(&self) -> u64 {
+        self.limits.item_bytes_max
+    }
+
+    /// What queries for transactions find.
+    pub(crate) fn transactions(&self) -> &Transactions {
+        &self.transactions
     }
 
     /// The newest items of a content type.
@@ -98,6 +122,11 @@ impl Gateway {
             Err(held) => Err(GatewayError::Full { bytes, held, bytes_max: self.limits.total_bytes_max }),
         }
     }
+}
+
+/// The id of the block at a height. There is no chain: it only has to be the same for everyone who asks.
+pub(crate) fn block_id(height: u64) -> Id {
+    ao::hash_parts(&[b"aobench block", &height.to_le_bytes()])
 }
 
 /// Bytes that were set aside; given back when dropped.

@@ -10,6 +10,7 @@ use tempfile::NamedTempFile;
 use tokio::sync::mpsc;
 
 use super::index::IndexRow;
+use super::unpack::{is_bundle, unpack};
 use super::{Gateway, GatewayError, RECEIVING_PREFIX, Stored};
 
 /// Pieces that wait between the network and the disk. A slow disk slows the sender down instead of filling memory.
@@ -77,11 +78,13 @@ impl Gateway {
         if let Some(stored) = self.find(&header.id())? {
             return Ok(Upload { stored, fresh: false });
         }
+        let is_a_bundle = is_bundle(&header);
         let file = self.write_verified(&mut pieces, header, &begin, stated)?;
+        let within = if is_a_bundle { unpack(&mut reopened(&file)?, &row)? } else { Vec::new() };
         let path = self.path(&row.id);
         file.persist(&path).map_err(|error| GatewayError::disk("naming an upload", error.error))?;
         self.flush_directory()?;
-        let fresh = self.index.insert(&row, received_ms)?;
+        let fresh = self.index.insert(&row, &within, received_ms)?;
         if fresh {
             reservation.keep();
         }
@@ -126,6 +129,11 @@ impl Gateway {
         let failed = |source| GatewayError::disk("flushing its directory", source);
         std::fs::File::open(&self.files).and_then(|directory| directory.sync_all()).map_err(failed)
     }
+}
+
+/// The file to be read from its beginning.
+fn reopened(file: &NamedTempFile) -> Result<std::fs::File, GatewayError> {
+    file.reopen().map_err(|source| GatewayError::disk("reading an upload", source))
 }
 
 /// Takes pieces until the header is whole; the header, and all bytes taken so far.

@@ -1,7 +1,7 @@
 //! An item that the gateway has.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::PathBuf;
 
 use ao::item::ItemHeader;
@@ -20,8 +20,10 @@ pub(crate) struct Stored {
     pub target: Option<Id>,
     /// Its tags.
     pub tags: Tags,
-    /// The file of the item.
+    /// The file of the item, or of the bundle that it came in.
     pub data_path: PathBuf,
+    /// Where in the file it begins.
+    pub begin: u64,
     /// Where in the file its data begins.
     pub data_offset: u64,
     /// Bytes of its data.
@@ -41,12 +43,12 @@ impl Stored {
 
     /// The header of the item: everything but its data.
     pub(crate) fn header(&self) -> Result<ItemHeader, GatewayError> {
-        let mut prefix = Vec::new();
-        self.open()?
-            .take(self.data_offset.min(ao::limits::HEADER_BYTES_MAX as u64))
-            .read_to_end(&mut prefix)
+        let (mut prefix, mut file) = (Vec::new(), self.open()?);
+        let length = self.data_offset.saturating_sub(self.begin);
+        file.seek(SeekFrom::Start(self.begin))
+            .and_then(|_| file.take(length.min(ao::limits::HEADER_BYTES_MAX as u64)).read_to_end(&mut prefix))
             .map_err(|source| GatewayError::disk("reading an upload", source))?;
-        let cut = GatewayError::Truncated { received: prefix.len() as u64, stated: self.data_offset };
+        let cut = GatewayError::Truncated { received: prefix.len() as u64, stated: length };
         ItemHeader::parse(&prefix)?.ok_or(cut)
     }
 }

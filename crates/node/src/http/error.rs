@@ -57,6 +57,12 @@ impl HttpError {
     }
 }
 
+impl async_graphql::ErrorExtensions for HttpError {
+    fn extend(&self) -> async_graphql::Error {
+        async_graphql::Error::new(&self.text).extend_with(|_, extensions| extensions.set("code", self.code))
+    }
+}
+
 impl IntoResponse for HttpError {
     fn into_response(self) -> Response {
         if self.status.is_server_error() && self.status != StatusCode::SERVICE_UNAVAILABLE {
@@ -105,7 +111,9 @@ pub(crate) fn item_too_large(bytes: usize) -> SubmitError {
 impl From<ReadError> for HttpError {
     fn from(error: ReadError) -> Self {
         let status = match &error {
-            ReadError::UnknownProcess(_) | ReadError::UnknownMessage { .. } => StatusCode::NOT_FOUND,
+            ReadError::UnknownProcess(_) | ReadError::UnknownMessage { .. } | ReadError::UnknownSlot { .. } => {
+                StatusCode::NOT_FOUND
+            }
             ReadError::NotYet { .. } | ReadError::Stopped { .. } | ReadError::Log(LogError::Busy { .. }) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
@@ -120,10 +128,14 @@ impl From<GatewayError> for HttpError {
         let status = match &error {
             GatewayError::Item(_)
             | GatewayError::Signature(_)
+            | GatewayError::Bundle(_)
             | GatewayError::Truncated { .. }
             | GatewayError::Longer { .. }
             | GatewayError::Broken(_) => StatusCode::BAD_REQUEST,
             GatewayError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            GatewayError::TooManyParts => StatusCode::SERVICE_UNAVAILABLE,
+            GatewayError::UnknownParts => StatusCode::NOT_FOUND,
+            GatewayError::SlowQuery => StatusCode::UNPROCESSABLE_ENTITY,
             GatewayError::Full { .. } | GatewayError::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
             GatewayError::Disk { .. } | GatewayError::Index(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };

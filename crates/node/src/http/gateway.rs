@@ -4,7 +4,7 @@ use std::io::SeekFrom;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
     IF_NONE_MATCH,
@@ -20,13 +20,13 @@ use tokio_util::io::ReaderStream;
 
 use ao::Id;
 
-use super::body;
 use super::error::HttpError;
 use super::extract::{PathId, QueryOf};
 use super::limits::FILE_PIECE_BYTES;
 use super::range::{Wanted, wanted};
 use super::scheduler_unit::{self, ScheduleQuery};
 use super::state::{Shared, one_more};
+use super::{body, nothing_at};
 use crate::core::Core;
 use crate::gateway::{GatewayError, Stored};
 use crate::limits::PAGE_MAX;
@@ -45,6 +45,11 @@ const FOR_EVER: &str = "public, max-age=31536000, immutable";
 pub(crate) async fn upload(State(shared): State<Shared>, request: Request<Body>) -> Result<Json<Value>, HttpError> {
     let _upload = one_more(&shared.uploads, "uploads")?;
     let (parts, body) = request.into_parts();
+    if is_layer_one(&parts.headers) {
+        let text = "this is a layer-1 transaction of Arweave in JSON, and this node takes signed ANS-104 items: sign the \
+                    data with arbundles, or upload it as Turbo does";
+        return Err(HttpError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-an-item", text));
+    }
     let stated = body::content_length(&parts.headers)?.ok_or_else(|| {
         let text = "an upload states its length in the header Content-Length";
         HttpError::new(StatusCode::LENGTH_REQUIRED, "no-length", text)
@@ -56,18 +61,34 @@ pub(crate) async fn upload(State(shared): State<Shared>, request: Request<Body>)
         body::discard(&mut pieces).await;
     }
     let stored = received?.stored;
-    Ok(Json(json!({ "id": stored.id, "owner": stored.owner, "size": stored.data_length })))
+    Ok(Json(receipt(&shared, &stored)))
+}
+
+/// The receipt of an upload, with what Turbo's clients demand of one: nothing was paid, and no other cache has it.
+pub(super) fn receipt(shared: &Shared, stored: &Stored) -> Value {
+    json!({
+        "id": stored.id, "owner": stored.owner, "size": stored.data_length, "winc": "0", "dataCaches": [],
+        "fastFinalityIndexes": [], "timestamp": shared.core.clock().now_ms(),
+    })
+}
+
+/// Whether a body is a transaction as arweave-js posts it.
+fn is_layer_one(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    kind.is_some_and(|kind| kind.starts_with("application/json"))
 }
 
 /// `GET /{id}` and `/raw/{id}`: the data of an upload; with `?process-id=` a place of a schedule.
 pub(crate) async fn data(
     State(shared): State<Shared>,
     method: Method,
-    PathId(id): PathId,
+    Path(text): Path<String>,
     QueryOf(query): QueryOf<ScheduleQuery>,
     headers: HeaderMap,
 ) -> Result<Response, HttpError> {
-    if let Some(process) = query.process()? {
+    // A text that is no id is nobody's data: whoever asked meant another address.
+    let id: Id = text.parse().map_err(|_| nothing_at(&text))?;
+    if let Some(process) = query.process(id)? {
         return scheduler_unit::schedule(&shared, id, process, query).await;
     }
     let stored = find(&shared, id).await?;

@@ -64,3 +64,25 @@ pub(crate) const RETRY_AFTER_S: u64 = 1;
 
 /// Characters of a value from outside that an error message repeats.
 pub(crate) const QUOTED_CHARS_MAX: usize = 80;
+
+/// Bytes of a GraphQL query with its variables.
+pub(crate) const QUERY_BYTES_MAX: usize = 256 * 1024;
+
+/// How deep a GraphQL query may be; the one that asks for the schema itself is 13 deep.
+pub(crate) const QUERY_DEPTH_MAX: usize = 16;
+
+/// Fields that a GraphQL query may ask for, those of each transaction of a page counted: a full page with all fields, and
+/// a few more.
+pub(crate) const QUERY_COMPLEXITY_MAX: usize = 10_000;
+
+/// Ids, addresses and values of tags that one query may name.
+pub(crate) const QUERY_FILTERS_MAX: usize = 1000;
+
+/// Transactions of a page of a query (the number of Arweave's gateways).
+pub(crate) const TRANSACTIONS_MAX: usize = 100;
+
+/// How long a query waits for the index to be up to date. What a client sent before, its query should find.
+pub(crate) const INDEX_WAIT: Duration = Duration::from_secs(2);
+
+/// Bytes of a part of an upload in parts (the least that Turbo's clients send).
+pub(crate) const PART_BYTES_MAX: usize = 5 * 1024 * 1024;

@@ -12,14 +12,18 @@ use ao::limits::ITEM_BYTES_MAX;
 
 use super::body;
 use super::error::HttpError;
-use super::extract::{PathId, QueryOf};
+use super::extract::{PathId, QueryOf, parse_id};
+use super::limits::INDEX_WAIT;
 use super::state::{Shared, one_more};
 use super::wire::Acknowledged;
+use crate::core::Core;
 
-/// The query of AO's assign, which this node does not have.
+/// The query of AO's assign: which message, to which process.
 #[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) struct PostQuery {
     assign: Option<String>,
+    process_id: Option<String>,
 }
 
 /// `POST /`: an ANS-104 item, a message or a process. It is answered when the item is on disk.
@@ -28,9 +32,8 @@ pub(crate) async fn post(
     QueryOf(query): QueryOf<PostQuery>,
     request: Request<Body>,
 ) -> Result<Response, HttpError> {
-    if query.assign.is_some() {
-        let text = "assigning a message of the network to a process is not supported by this node; send it as an item";
-        return Err(HttpError::new(StatusCode::NOT_IMPLEMENTED, "not-supported", text));
+    if query.assign.is_some() || query.process_id.is_some() {
+        return assign(&shared, &query).await;
     }
     let _request = one_more(&shared.requests, "requests")?;
     let (parts, body) = request.into_parts();
@@ -40,6 +43,30 @@ pub(crate) async fn post(
     let submitted = shared.core.submit(item).await?;
     let answer = Acknowledged { message: "Processing DataItem", id: submitted.id, process_id: submitted.process };
     Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
+}
+
+/// `POST /?process-id=&assign=`: gives a process a message that was sent to another. A process has to allow that, or
+/// anybody could have a transfer that its owner signed for one token carried out by all; native processes never do.
+async fn assign(shared: &Shared, query: &PostQuery) -> Result<Response, HttpError> {
+    let (Some(message), Some(process)) = (&query.assign, &query.process_id) else {
+        let text = "an assignment names both: ?process-id= the process, and &assign= the message";
+        return Err(HttpError::bad_request("bad-assignment", text));
+    };
+    let (message, process) = (parse_id(message)?, parse_id(process)?);
+    let find = move |core: &Core| core.process(&process).map(|summary| summary.module);
+    let module = shared.blocking(find).await?;
+    let known = shared.blocking(move |core| {
+        core.index_transactions(INDEX_WAIT);
+        core.gateway().transactions().transaction(&message)
+    });
+    if known.await?.is_none() {
+        return Err(HttpError::not_found(format!("there is no message {message} on this node to be assigned")));
+    }
+    let text = format!(
+        "the process {process} is of the native module '{module}', which takes no messages that were \
+                        sent to others: send it a message of its own"
+    );
+    Err(HttpError::new(StatusCode::UNPROCESSABLE_ENTITY, "not-assignable", text))
 }
 
 /// `POST` and `DELETE /monitor/{process}`: accepted for old clients. This node runs the clocks of all its processes, so

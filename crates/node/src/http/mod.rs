@@ -1,16 +1,21 @@
 //! The HTTP face of the node: one port for AO's units, the gateway, inboxes, operations and pages. Wire formats and the
 //! mapping of errors live here and nowhere else.
 
+mod arweave;
 mod body;
 mod compute_unit;
 mod cursor;
 pub(crate) mod error;
 pub(crate) mod extract;
 mod gateway;
+mod graphql;
+mod hyperbeam;
 mod inbox;
 mod limits;
 mod message_unit;
 mod operations;
+mod parts;
+mod published;
 mod range;
 mod request_id;
 mod scheduler_unit;
@@ -21,10 +26,11 @@ mod wire;
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use axum::{Router, middleware};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -39,6 +45,14 @@ use crate::pages;
 /// What a page may load: only what the node itself serves.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
+/// What someone who asked at a wrong address has to know.
+pub(super) const ADDRESSES: &str = "MU_URL, CU_URL, GATEWAY_URL and URL of a client are the address of this node without \
+                                    any path, such as http://localhost:4000";
+
+/// How long the index of transactions is worked on at a time, and how long the machine is left to others between.
+const INDEX_WORK: Duration = Duration::from_millis(100);
+const INDEX_PAUSE: Duration = Duration::from_secs(1);
+
 /// Answers requests until `shutdown` is done, then lets those in progress finish. `stopping` ends those that wait.
 pub(crate) async fn serve(
     listener: TcpListener,
@@ -46,8 +60,26 @@ pub(crate) async fn serve(
     stopping: watch::Receiver<bool>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
+    let indexing = tokio::spawn(index(Arc::clone(&core), stopping.clone()));
     server::serve(listener, router(Shared::new(core, stopping)), shutdown).await;
+    indexing.abort();
     Ok(())
+}
+
+/// Enters what comes into the index of transactions, at leisure: a query that needs it sooner does so itself.
+async fn index(core: Arc<Core>, mut stopping: watch::Receiver<bool>) {
+    let mut commits = core.commits();
+    while commits.changed().await.is_ok() {
+        let core = Arc::clone(&core);
+        let work = tokio::task::spawn_blocking(move || core.index_transactions(INDEX_WORK));
+        if work.await.is_ok_and(|done| !done) {
+            commits.mark_changed();
+        }
+        tokio::select! {
+            () = tokio::time::sleep(INDEX_PAUSE) => {}
+            _ = stopping.wait_for(|stopping| *stopping) => return,
+        }
+    }
 }
 
 fn router(shared: Shared) -> Router {
@@ -60,19 +92,32 @@ fn router(shared: Shared) -> Router {
         .route("/timestamp", get(scheduler_unit::timestamp))
         .route("/processes/{process}", get(scheduler_unit::process))
         .route("/tx", post(gateway::upload))
-        .route("/tx/{id}", get(gateway::header))
+        .route("/tx/{id}", get(gateway::header).post(gateway::upload))
+        .route("/v1/tx", post(gateway::upload))
+        .route("/v1/tx/{token}", post(gateway::upload))
+        .route("/v1/chunks/{token}/{id}/{part}", get(parts::begin_or_status).post(parts::put_or_finalize))
+        .route("/v1/price/bytes/{bytes}", get(arweave::turbo_price))
+        .route("/v1/info", get(arweave::information))
+        .route("/info", get(arweave::information))
+        .route("/tx_anchor", get(arweave::anchor))
+        .route("/price/{bytes}", get(arweave::price))
+        .route("/price/{bytes}/{target}", get(arweave::price_to))
         .route("/raw/{id}", get(gateway::data))
         .route("/models", get(gateway::models))
+        .route("/graphql", post(graphql::query))
         .route("/inbox/{address}", get(inbox::inbox))
         .route("/healthz", get(operations::health))
         .route("/metrics", get(operations::metrics))
         .route("/processes", get(operations::processes))
         .route("/genesis", get(operations::genesis))
+        .route("/~meta@1.0/info", get(hyperbeam::information))
         .route("/~meta@1.0/info/address", get(operations::address))
+        .route("/push", post(hyperbeam::push))
         .route("/pool/{pool}", get(pages::pool))
         .route("/style.css", get(pages::style))
         .route("/{id}", get(gateway::data))
         .route("/{id}/latest", get(scheduler_unit::latest))
+        .route("/{id}/{*path}", any(hyperbeam::of_process))
         .fallback(nothing_here)
         .method_not_allowed_fallback(not_that_way)
         .layer(header("content-security-policy", CONTENT_SECURITY_POLICY))
@@ -89,11 +134,15 @@ fn header(name: &'static str, value: &'static str) -> SetResponseHeaderLayer<Hea
 }
 
 async fn nothing_here(uri: Uri) -> Response {
-    let text = format!("there is nothing at '{}' on this node", quoted(uri.path()));
-    HttpError::new(StatusCode::NOT_FOUND, "not-found", text).into_response()
+    nothing_at(uri.path()).into_response()
+}
+
+/// The error of a path that means nothing here.
+fn nothing_at(path: &str) -> HttpError {
+    HttpError::not_found(format!("there is nothing at '{}' on this node; {ADDRESSES}", quoted(path)))
 }
 
 async fn not_that_way(method: Method, uri: Uri) -> Response {
-    let text = format!("'{}' does not answer to {method}", quoted(uri.path()));
+    let text = format!("'{}' does not answer to {method}; {ADDRESSES}", quoted(uri.path()));
     HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", text).into_response()
 }

@@ -32,9 +32,12 @@ pub(crate) struct ScheduleQuery {
 }
 
 impl ScheduleQuery {
-    /// The process whose schedule is asked for, if one is named.
-    pub(crate) fn process(&self) -> Result<Option<Id>, HttpError> {
-        self.process_id.as_deref().map(parse_id).transpose()
+    /// The process whose schedule is asked for at the path `/{id}`, if one is: named, or by a part that is asked for, as
+    /// aoconnect's `getMessages` does.
+    pub(crate) fn process(&self, id: Id) -> Result<Option<Id>, HttpError> {
+        let of_part = self.from.is_some() || self.to.is_some() || self.from_nonce.is_some() || self.to_nonce.is_some();
+        let named = self.process_id.as_deref().map(parse_id).transpose()?;
+        Ok(named.or(of_part.then_some(id)))
     }
 
     /// The first slot of the part.

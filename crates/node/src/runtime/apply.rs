@@ -6,7 +6,7 @@ use processes::{Env, Module};
 
 use super::process_file::{ProcessFile, kind_text};
 use crate::log::{Body, Logged};
-use crate::{limits, outbox};
+use crate::{console, limits, outbox};
 
 /// What is fixed about a process from its spawn on.
 pub(crate) struct Identity {
@@ -81,7 +81,7 @@ fn attempt(
         if message.kind == MessageKind::Spawn {
             identity.module.spawn(store, message, &identity.env)
         } else {
-            identity.module.handle(store, message, &identity.env)
+            console::handle(identity.module, store, message, &identity.env)
         }
     });
     let outcome = match outcome {

@@ -18,8 +18,9 @@ fn upload(running: &Running, content_type: &str, data: &[u8]) -> DataItem {
 async fn uploaded(running: &Running, content_type: &str, data: &[u8]) -> Id {
     let item = upload(running, content_type, data);
     let answer = running.post("/tx", item.to_bytes()).await;
-    let expected = json!({ "id": item.id(), "owner": item.address(), "size": data.len() });
-    assert_eq!((answer.status, answer.json), (200, expected));
+    let receipt = &answer.json;
+    assert_eq!((answer.status, &receipt["id"], &receipt["owner"]), (200, &json!(item.id()), &json!(item.address())));
+    assert_eq!((&receipt["size"], &receipt["winc"]), (&json!(data.len()), &json!("0")));
     item.id()
 }
 
@@ -158,4 +159,95 @@ async fn an_upload_that_ends_early_leaves_nothing() {
     assert_eq!(running.get(&format!("/{}", item.id())).await.status, 404);
     // It can be sent again, whole.
     assert_eq!(running.post("/tx", bytes).await.status, 200);
+}
+
+#[tokio::test]
+async fn items_in_bundles_are_found_by_their_own_ids() {
+    let running = Running::start().await;
+    let deep = upload(&running, "text/plain", b"deep");
+    let beside = upload(&running, "text/html", b"beside");
+    let bundle = |items: &[DataItem]| {
+        let data = ao::bundle::encode(items);
+        DataItem::sign(&running.wallet, None, None, ao::bundle::bundle_tags(), data).unwrap()
+    };
+    let nested = bundle(std::slice::from_ref(&deep));
+    let outer = bundle(&[nested.clone(), beside.clone()]);
+    for again in [false, true] {
+        assert_eq!(running.post("/tx", outer.to_bytes()).await.status, 200, "again: {again}");
+        for (item, data) in [(&deep, "deep"), (&beside, "beside")] {
+            assert_eq!(running.get(&format!("/{}", item.id())).await.body, data.as_bytes());
+        }
+    }
+    assert_eq!(part(&running, deep.id(), "bytes=1-2").await.body, b"ee");
+    let header = running.get(&format!("/tx/{}", beside.id())).await.json;
+    assert_eq!((&header["id"], &header["data"]["type"]), (&json!(beside.id()), &json!("text/html")));
+}
+
+#[tokio::test]
+async fn what_says_that_it_is_a_bundle_and_is_none_is_refused_whole() {
+    let running = Running::start().await;
+    let good = ao::bundle::encode(&[upload(&running, "text/plain", b"good")]);
+    let mut forged = good.clone();
+    *forged.last_mut().unwrap() ^= 1;
+    let mut named = good.clone();
+    named[64] ^= 1;
+    let mut long = good.clone();
+    long.push(0);
+    for (data, code) in [
+        (Vec::new(), "bad-bundle"),
+        (good[..40].to_vec(), "bad-bundle"),
+        (good[..good.len() - 1].to_vec(), "bad-bundle"),
+        (long, "bad-bundle"),
+        (named, "bad-bundle"),
+        (vec![0xff; 32], "bad-bundle"),
+        (forged, "bad-signature"),
+    ] {
+        let item = DataItem::sign(&running.wallet, None, None, ao::bundle::bundle_tags(), data).unwrap();
+        assert_eq!(running.post("/tx", item.to_bytes()).await.refusal(), (400, code));
+        assert_eq!(running.get(&format!("/{}", item.id())).await.status, 404);
+    }
+}
+
+#[tokio::test]
+async fn turbo_and_arweave_clients_find_what_they_ask_for() {
+    let running = Running::start().await;
+    for path in ["/v1/tx", "/v1/tx/arweave", "/tx/arweave"] {
+        let item = upload(&running, "text/plain", path.as_bytes());
+        assert_eq!(running.post(path, item.to_bytes()).await.json["dataCaches"], json!([]), "{path}");
+        assert_eq!(running.get(&format!("/{}", item.id())).await.body, path.as_bytes());
+    }
+    assert!(running.get("/info").await.json["height"].as_u64().unwrap() > 0);
+    assert_eq!(running.get("/price/1000").await.body, b"0");
+    assert_eq!(running.get("/price/many").await.refusal(), (400, "bad-number"));
+    assert_eq!(running.get("/v1/price/bytes/1000").await.json["winc"], "0");
+    assert_eq!(running.get("/tx_anchor").await.body.len(), 43);
+    let layer_one = running.request(Method::POST, "/tx").header("content-type", "application/json").body("{}");
+    assert_eq!(running.send(layer_one).await.refusal(), (415, "not-an-item"));
+}
+
+#[tokio::test]
+async fn an_upload_comes_in_parts_in_any_order() {
+    let running = Running::start().await;
+    let item = upload(&running, "text/plain", TEXT.as_bytes());
+    let bytes = item.to_bytes();
+    let begin =
+        async || running.get("/v1/chunks/arweave/-1/-1?chunkSize=5").await.json["id"].as_str().unwrap().to_owned();
+    let path = format!("/v1/chunks/arweave/{}", begin().await);
+    for (offset, end) in [(100, bytes.len()), (0, 100)] {
+        assert_eq!(running.post(&format!("{path}/{offset}"), bytes[offset..end].to_vec()).await.status, 200);
+    }
+    assert_eq!(running.get(&format!("{path}/status")).await.json["status"], "ASSEMBLING");
+    for again in [false, true] {
+        assert_eq!(running.post(&format!("{path}/finalize"), "").await.json["id"], json!(item.id()), "again: {again}");
+    }
+    let status = running.get(&format!("{path}/status")).await.json;
+    assert_eq!((&status["status"], &status["receipt"]["id"]), (&json!("FINALIZED"), &json!(item.id())));
+    assert_eq!(running.get(&format!("/{}", item.id())).await.body, TEXT.as_bytes());
+    // A part is missing, or there is no such upload.
+    let path = format!("/v1/chunks/arweave/{}", begin().await);
+    assert_eq!(running.post(&format!("{path}/100"), bytes[100..].to_vec()).await.status, 200);
+    assert_eq!(running.post(&format!("{path}/finalize"), "").await.refusal(), (400, "bad-item"));
+    assert_eq!(running.post(&format!("{path}/finalize"), "").await.refusal(), (404, "unknown-upload"));
+    assert_eq!(running.post(&format!("{path}/0"), bytes.clone()).await.refusal(), (404, "unknown-upload"));
+    assert_eq!(running.post(&format!("{path}/x"), bytes).await.refusal(), (400, "bad-number"));
 }

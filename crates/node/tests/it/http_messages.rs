@@ -90,8 +90,18 @@ async fn bad_items_are_refused_with_a_reason_and_change_nothing() {
 #[tokio::test]
 async fn what_is_not_supported_says_so() {
     let running = Running::start().await;
-    let path = format!("/?process-id={}&assign={}", running.token, Id::new([3; 32]));
-    assert_eq!(running.post(&path, "").await.refusal(), (501, "not-supported"));
+    let (token, nobody) = (running.token, Id::new([3; 32]));
+    let message = running.item(1, &[("Action", "Info")]);
+    assert_eq!(running.post("/", message.to_bytes()).await.status, 202);
+    for (query, status, code) in [
+        (format!("process-id={token}"), 400, "bad-assignment"),
+        (format!("process-id={token}&assign={nobody}"), 404, "not-found"),
+        (format!("process-id={nobody}&assign={}", message.id()), 404, "unknown-process"),
+        // It was signed for the token: nobody may have it carried out once more, or elsewhere.
+        (format!("process-id={token}&assign={}", message.id()), 422, "not-assignable"),
+    ] {
+        assert_eq!(running.post(&format!("/?{query}"), "").await.refusal(), (status, code), "{query}");
+    }
     // Clients switch clocks on; here they always run.
     let monitor = format!("/monitor/{}", running.token);
     for method in [Method::POST, Method::DELETE] {

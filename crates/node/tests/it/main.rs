@@ -9,6 +9,8 @@
 )]
 
 mod http_gateway;
+mod http_graphql;
+mod http_hyperbeam;
 mod http_inbox;
 mod http_messages;
 mod http_reads;

@@ -58,7 +58,7 @@ async fn every_wrong_address_is_answered_in_json() {
         (format!("/results/{nobody}"), 404),
         (format!("/results/{}?from=nonsense", place.token), 400),
         (format!("/{nobody}"), 404),
-        ("/..%2F..%2Fnode.json".to_owned(), 400),
+        ("/..%2F..%2Fnode.json".to_owned(), 404),
         ("/no/such/place".to_owned(), 404),
         (format!("/processes/{nobody}"), 404),
     ] {

@@ -1,0 +1,45 @@
+// A development node of this repository in a process of its own, on a port that the system chooses.
+
+import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+
+const START_MS = 120_000
+const STOP_MS = 10_000
+
+/** Starts `aobench up --dev`; resolves once the node says that everything in it can be used. */
+export async function startNode () {
+  const binary = resolve(process.env.AOBENCH ?? '../target/debug/aobench')
+  const data = mkdtempSync(join(tmpdir(), 'aobench-compat-'))
+  const child = spawn(binary, ['up', '--dev', '--json', '--listen', '127.0.0.1:0', '--data', join(data, 'node')], {
+    env: { ...process.env, HOME: data, AOBENCH_URL: undefined },
+    stdio: ['ignore', 'pipe', process.env.VERBOSE ? 'inherit' : 'ignore']
+  })
+  const started = await firstLine(child, binary)
+  const genesis = await fetch(`${started.url}/genesis`).then(answer => answer.json())
+  const stop = async () => {
+    const ended = new Promise(resolve => child.once('exit', resolve))
+    child.kill('SIGINT')
+    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
+    await ended
+    clearTimeout(timer)
+    rmSync(data, { recursive: true, force: true })
+  }
+  return { url: started.url, address: started.address, genesis, stop }
+}
+
+function firstLine (child, binary) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`the node did not start within ${START_MS} ms`)), START_MS)
+    const failed = reason => { clearTimeout(timer); reject(reason) }
+    child.once('error', error => failed(new Error(`${binary} cannot be run (${error.message}): cargo build -p aobench`)))
+    child.once('exit', code => failed(new Error(`the node ended with ${code} before it was ready`)))
+    createInterface({ input: child.stdout }).once('line', line => {
+      clearTimeout(timer)
+      child.removeAllListeners('exit')
+      resolve(JSON.parse(line))
+    })
+  })
+}
