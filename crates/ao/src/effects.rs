@@ -34,6 +34,9 @@ pub struct Output {
     /// What went wrong without undoing the message, if anything: money was returned, a request refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// The whole output of a process that writes more than these two: aos adds its prompt, and whether to print.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw: Option<serde_json::Value>,
 }
 
 /// Everything that handling one message does beyond the tables of the process.
@@ -84,7 +87,7 @@ impl Effects {
 
     /// An output for the caller and nothing else.
     pub fn output(data: impl Into<String>) -> Self {
-        Self { output: Output { data: data.into(), error: None }, ..Self::default() }
+        Self { output: Output { data: data.into(), ..Output::default() }, ..Self::default() }
     }
 
     /// One message and nothing else.

@@ -195,9 +195,10 @@ fn lenient_output<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<a
         Value::Object(mut fields) => ao::Output {
             data: fields.remove("data").map(text).unwrap_or_default(),
             error: fields.remove("error").map(text),
+            raw: None,
         },
         Value::Array(_) | Value::Null => ao::Output::default(),
-        other => ao::Output { data: text(other), error: None },
+        other => ao::Output { data: text(other), ..ao::Output::default() },
     })
 }
 

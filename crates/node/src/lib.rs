@@ -27,6 +27,7 @@ mod node;
 mod outbox;
 mod pages;
 mod runtime;
+pub mod wasm;
 
 pub use actors::{ModelFacts, ModelInspector};
 pub use audit::{AuditReport, Finding, audit};

@@ -27,7 +27,7 @@ pub(crate) struct ResultAnswer {
     messages: Vec<ResultMessage>,
     assignments: [(); 0],
     spawns: Vec<ResultSpawn>,
-    output: ao::Output,
+    output: ResultOutput,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
     gas_used: u64,
@@ -55,6 +55,23 @@ struct ResultSpawn {
 #[serde(transparent)]
 struct Text(#[serde(with = "ao::data_text")] Vec<u8>);
 
+/// What a process shows: all of what a WebAssembly module wrote, or the two fields of a native one.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum ResultOutput {
+    Whole(Value),
+    Fields(ao::Output),
+}
+
+impl ResultOutput {
+    fn of(mut output: ao::Output) -> Self {
+        match output.raw.take() {
+            Some(raw) => Self::Whole(raw),
+            None => Self::Fields(output),
+        }
+    }
+}
+
 impl ResultAnswer {
     /// The answer for a message in a slot.
     pub(crate) fn new(slot: u64, outcome: Result<Effects, String>) -> Self {
@@ -73,7 +90,7 @@ impl ResultAnswer {
             messages: effects.messages.into_iter().zip(0..).map(message).collect(),
             assignments: [],
             spawns: effects.spawns.into_iter().zip(0..).map(spawn).collect(),
-            output: effects.output,
+            output: ResultOutput::of(effects.output),
             error,
             gas_used: 0,
         }

@@ -18,3 +18,4 @@ mod recovery;
 mod running;
 mod transfers;
 mod untrusted;
+mod wasm_modules;

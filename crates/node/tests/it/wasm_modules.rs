@@ -1,0 +1,64 @@
+//! Real modules of AO, outside of a node: those that `compat/fetch_modules.sh` fetches.
+
+use std::path::{Path, PathBuf};
+
+use ao::Tags;
+use node::wasm::WasmSettings;
+use node::wasm::bench::{WasmTimings, bench_wasm};
+
+/// A module of that name, or nothing, said aloud, if the modules were not fetched.
+pub(crate) fn module(name: &str) -> Option<PathBuf> {
+    let folder = std::env::var_os("AOBENCH_WASM_MODULES").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/wasm-modules"),
+        PathBuf::from,
+    );
+    let path = folder.join(name);
+    if path.is_file() {
+        return Some(path);
+    }
+    println!("skipped: {} is absent; compat/fetch_modules.sh fetches it", path.display());
+    None
+}
+
+/// Where compiled modules are kept between tests and runs.
+pub(crate) fn kept() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/wasm-tests")
+}
+
+fn eval(code: &str) -> (Tags, Vec<u8>) {
+    (Tags::new().with("Action", "Eval"), code.as_bytes().to_vec())
+}
+
+fn run(module: &Path, code: &[&str], metering: bool) -> WasmTimings {
+    let messages: Vec<_> = code.iter().map(|code| eval(code)).collect();
+    let settings = WasmSettings { metering, ..WasmSettings::default() };
+    bench_wasm(&kept(), module, &messages, settings).unwrap()
+}
+
+#[test]
+fn every_module_evaluates_lua() {
+    for name in ["aos2_0_6.wasm", "aos2_0_4_32.wasm", "sqlite.wasm", "llama.wasm"] {
+        let Some(path) = module(name) else { return };
+        let code = [
+            "return 1+1",
+            "x = 40; return x",
+            "error('oh no')",
+            "return x + 2",
+            "return tostring(pcall(error, 'x'))",
+            "return os.time()",
+            "return os.date('%Y-%m-%d %H:%M:%S', 1700000000)",
+            "return os.date('!%c', 86400)",
+            "return tostring(io.open('/nothing'))",
+            "return string.rep('a', 3) .. math.floor(2.5)",
+        ];
+        let timings = run(&path, &code, true);
+        let outputs: Vec<&str> =
+            timings.outputs.iter().map(|output| output.as_deref().unwrap_or_else(|error| error)).collect();
+        println!("{name}: load {:?} boot {:?} median {:?} {outputs:?}", timings.load, timings.boot, timings.median());
+        assert_eq!((outputs[0], outputs[1], outputs[3]), ("2", "40", "42"), "{name}: {outputs:?}");
+        assert!(outputs[2].contains("oh no"), "{name}: {outputs:?}");
+        assert_eq!(outputs[6], "2023-11-14 22:13:20", "{name}");
+        assert_eq!(outputs[7], "Fri Jan  2 00:00:00 1970", "{name}");
+        assert_eq!((outputs[8], outputs[9]), ("nil", "aaa2"), "{name}");
+    }
+}
