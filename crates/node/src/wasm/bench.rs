@@ -46,13 +46,14 @@ pub fn bench_wasm(
     library::add_module(data, id, module, Tags::new()).map_err(|error| error.to_string())?;
     let host = Arc::new(Host::new(data, None, settings));
     let (process, owner) = (Id::new([1; 32]), Id::new([2; 32]));
-    let env = Env { process, owner, tags: Tags::new().with("Name", "bench"), node: Id::new([3; 32]) };
+    let tags = Tags::new().with("Name", "bench").with("Module", id.to_string());
+    let env = Env { process, owner, tags: tags.clone(), node: Id::new([3; 32]) };
     let began = Instant::now();
     let found = host.process(&id, env)?.ok_or("the module was not added")?;
     let mut trial = Trial::start(&found)?;
     let load = began.elapsed();
     let message = |slot: u64, kind, tags: &Tags, data: &[u8]| Message {
-        id: ao::hash_parts(&[b"message", &slot.to_le_bytes()]),
+        id: if slot == 0 { process } else { ao::hash_parts(&[b"message", &slot.to_le_bytes()]) },
         from: owner,
         owner,
         target: process,
@@ -67,7 +68,7 @@ pub fn bench_wasm(
         read_only: false,
     };
     let began = Instant::now();
-    trial.handle(&message(0, MessageKind::Spawn, &Tags::new(), b""))?;
+    trial.handle(&message(0, MessageKind::Spawn, &tags, b""))?;
     let boot = began.elapsed();
     let mut timings =
         WasmTimings { load, boot, messages: Vec::new(), outputs: Vec::new(), instructions: 0 };

@@ -148,6 +148,16 @@ impl Guest<'_, '_> {
         if self.is_wide() { self.put_i64(at, value as i64) } else { self.put_i32(at, value as i32) }
     }
 
+    /// Half of a result of 64 bits, in a module that takes it in two halves.
+    pub(super) fn set_upper_half(&mut self, half: i32) -> wasmtime::Result<()> {
+        for name in ["_emscripten_tempret_set", "setTempRet0"] {
+            if let (false, Some(set)) = (self.is_wide(), self.0.get_export(name).and_then(wasmtime::Extern::into_func)) {
+                return set.typed::<i32, ()>(&*self.0)?.call(&mut *self.0, half);
+            }
+        }
+        Ok(())
+    }
+
     /// A text that ends with a zero byte.
     pub(super) fn text(&self, at: u64) -> wasmtime::Result<String> {
         let memory = self.memory()?.data(&*self.0);

@@ -18,4 +18,7 @@ mod recovery;
 mod running;
 mod transfers;
 mod untrusted;
+mod wasm_aos;
+mod wasm_hostile;
 mod wasm_modules;
+mod wasm_place;

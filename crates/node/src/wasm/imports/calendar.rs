@@ -40,18 +40,19 @@ pub(super) fn find(name: &str) -> Option<Import> {
         "_tzset_js" | "tzset_js" => zone,
         "_gmtime_js" | "gmtime_js" => |guest, arguments| {
             let seconds = time_of(guest, arguments)?;
-            put(guest, argument(arguments, 1), &Moment::of(seconds), false)?;
+            put(guest, last(arguments), &Moment::of(seconds), false)?;
             Ok(0)
         },
         "_localtime_js" | "localtime_js" => |guest, arguments| {
             let seconds = time_of(guest, arguments)?;
-            put(guest, argument(arguments, 1), &Moment::of(seconds), true)?;
+            put(guest, last(arguments), &Moment::of(seconds), true)?;
             Ok(0)
         },
         "_mktime_js" | "mktime_js" | "_timegm_js" => |guest, arguments| {
             let at = argument(arguments, 0);
             let seconds = get(guest, at)?.seconds();
             put(guest, at, &Moment::of(seconds), true)?;
+            guest.set_upper_half((seconds >> 32) as i32)?;
             Ok(seconds as u64)
         },
         "strftime" | "strftime_l" => format,
@@ -68,7 +69,12 @@ fn zone(guest: &mut Guest<'_, '_>, arguments: &[u64]) -> wasmtime::Result<u64> {
     Ok(0)
 }
 
-/// The first argument is a time by address in older modules of 32 bits, else the time itself.
+/// Where the calendar's fields go. It stands last: the time before it may come in two halves.
+fn last(arguments: &[u64]) -> u64 {
+    arguments.last().copied().unwrap_or(0)
+}
+
+/// The time itself, in two halves in a module of 32 bits, or by address in an older one.
 fn time_of(guest: &Guest<'_, '_>, arguments: &[u64]) -> wasmtime::Result<i64> {
     match arguments {
         [low, high, _] => Ok((low & 0xffff_ffff | high << 32) as i64),

@@ -24,12 +24,17 @@ pub(super) fn link(linker: &mut Linker<State>, module: &Module) -> Result<(), St
             continue;
         }
         let defined = match find(name) {
-            Some(work) => linker.func_new(space, name, kind, move |mut caller, values, results| {
-                let numbers: Vec<u64> = values.iter().filter_map(super::image::bits_of).collect();
-                let number = work(&mut Guest(&mut caller), &numbers)?;
-                answer(number, results);
-                Ok(())
-            }),
+            Some(work) => {
+                let gives = kind.result(0);
+                linker.func_new(space, name, kind, move |mut caller, values, results| {
+                    let numbers: Vec<u64> = values.iter().filter_map(super::image::bits_of).collect();
+                    let number = work(&mut Guest(&mut caller), &numbers)?;
+                    if let ([result], Some(kind)) = (results, &gives) {
+                        *result = value(number, kind);
+                    }
+                    Ok(())
+                })
+            }
             None => {
                 let text = format!("it calls '{name:.64}', which this node does not have");
                 linker.func_new(space, name, kind, move |_, _, _| Err(Error::msg(text.clone())))
@@ -54,10 +59,13 @@ fn number(arguments: &[u64], index: usize) -> i32 {
     argument(arguments, index) as u32 as i32
 }
 
-/// A result in the kind that the module expects.
-fn answer(number: u64, results: &mut [Val]) {
-    if let [result] = results {
-        *result = super::image::value_of(number, result);
+/// A number in the kind that the module expects.
+fn value(bits: u64, kind: &ValType) -> Val {
+    match kind {
+        ValType::I32 => Val::I32(bits as u32 as i32),
+        ValType::F32 => Val::F32(bits as u32),
+        ValType::F64 => Val::F64(bits),
+        _ => Val::I64(bits as i64),
     }
 }
 
