@@ -19,7 +19,7 @@ async fn aos_evaluates_and_answers_by_its_handlers() {
     let Some((place, process)) = aos().await else { return };
     assert_eq!(place.shows(process, "return 1+1").await, "2");
     let prompt = place.eval(process, "return require('.process')._version").await;
-    assert!(prompt["Output"]["prompt"].as_str().unwrap().contains("test@aos"), "{prompt}");
+    assert!(prompt["Output"]["prompt"].as_str().unwrap().contains("aos-2.0.4"), "{prompt}");
     place.eval(process, "Count = 0; Handlers.add('Inc', 'Inc', function(msg) Count = Count + tonumber(msg.By); \
         msg.reply({ Data = tostring(Count), Action = 'Inc-Done' }) end)").await;
     let by = |number: &str| Tags::new().with("Action", "Inc").with("By", number);
@@ -35,7 +35,12 @@ async fn aos_evaluates_and_answers_by_its_handlers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_error_leaves_the_state_of_before() {
-    let Some((place, process)) = aos().await else { return };
+    let Some(file) = module("aos2_0_6.wasm") else { return };
+    let place = WasmPlace::with(|config| {
+        config.wasm = WasmSettings { memory_bytes_max: 256 << 20, fuel_max: 3_000_000_000, ..WasmSettings::default() };
+    })
+    .await;
+    let process = place.spawn(place.add(&file), Tags::new()).await;
     place.eval(process, "Kept = 1").await;
     let failed = place.eval(process, "Kept = 2; Send({ Target = ao.id, Action = 'Never' }); error('no')").await;
     assert!(failed["Error"].as_str().unwrap().contains("no"), "{failed}");
@@ -44,7 +49,7 @@ async fn an_error_leaves_the_state_of_before() {
     let endless = place.eval(process, "Kept = 3; while true do end").await;
     assert!(endless["Error"].as_str().unwrap().contains("compute limit"), "{endless}");
     assert_eq!(place.shows(process, "return Kept").await, "1");
-    let hungry = place.eval(process, "Kept = 4; local t = {}; for i = 1, 40 do t[i] = string.rep('x', 50000000) end").await;
+    let hungry = place.eval(process, "Kept = 4; local t = {}; for i = 1, 40 do t[i] = string.rep(string.rep('x', 1000000), 20) .. i end").await;
     assert!(hungry["Error"].as_str().unwrap_or_default().contains("memory"), "{hungry}");
     assert_eq!(place.shows(process, "return Kept").await, "1");
     let slots: i64 = place.stored(process, "SELECT applied FROM node_state");
@@ -83,7 +88,7 @@ async fn state_survives_a_restart_and_the_loss_of_its_file() {
     place = place.restart().await;
     let sql = "SELECT hex(hash) FROM node_snapshot";
     let first: String = place.stored(process, sql);
-    assert_eq!(place.shows(process, "return table.concat(Names, ',') .. #Inbox").await, "a,b0");
+    assert_eq!(place.shows(process, "return table.concat(Names, ',') .. #Inbox").await, "a,b1");
     place.send(process, Tags::new().with("Action", "Add"), "c").await;
     place = place.restart().await;
     let second: String = place.stored(process, sql);

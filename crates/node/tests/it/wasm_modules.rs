@@ -31,7 +31,8 @@ fn eval(code: &str) -> (Tags, Vec<u8>) {
 
 fn run(module: &Path, code: &[&str], metering: bool) -> WasmTimings {
     let messages: Vec<_> = code.iter().map(|code| eval(code)).collect();
-    let settings = WasmSettings { metering, ..WasmSettings::default() };
+    // The memory of the module with a language model begins with more than others may have.
+    let settings = WasmSettings { metering, memory_bytes_max: 4 << 30, ..WasmSettings::default() };
     bench_wasm(&kept(), module, &messages, settings).unwrap()
 }
 
