@@ -66,6 +66,8 @@ struct Hot {
     written: Option<Image>,
     unwritten: usize,
     unwritten_work: Duration,
+    /// Of the last message, where they are counted.
+    instructions: u64,
 }
 
 struct Input {
@@ -196,6 +198,7 @@ impl Process {
         }
         let began = Instant::now();
         let answer = hot.instance.handle(&input.message, &self.environment, input.now_ms, sandbox);
+        hot.instructions = hot.instance.fuel_used();
         let outcome = answer.and_then(|json| answer::effects(&json)).and_then(accept);
         if !message.read_only {
             hot.slot = Some(message.slot);
@@ -253,6 +256,7 @@ impl Hot {
             written,
             unwritten: 0,
             unwritten_work: Duration::ZERO,
+            instructions: 0,
         }
     }
 
@@ -325,7 +329,7 @@ impl<'a> Trial<'a> {
     pub(super) fn handle(&mut self, message: &Message) -> Result<Effects, String> {
         let outcome = self.process.handle(message, Ok);
         if let State::Hot(hot) = &*self.process.state() {
-            self.instructions = hot.instance.fuel_used();
+            self.instructions = hot.instructions;
         }
         outcome.map_err(|failure| match failure {
             Failure::Message(reason) | Failure::Machine(reason) => reason,
@@ -335,5 +339,145 @@ impl<'a> Trial<'a> {
     /// Instructions of the last message, where they are counted.
     pub(super) const fn instructions(&self) -> u64 {
         self.instructions
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ao::{Id, MessageKind, Tags};
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::wasm::{WasmSettings, library};
+
+    /// A counter in a global and in memory. Each 16 messages it takes another page. A message whose timestamp is odd fails
+    /// after it has counted.
+    const COUNTER: &str = r#"(module
+        (import "env" "emscripten_date_now" (func $now (result f64)))
+        (memory (export "memory") i64 4 64)
+        (global $stack (mut i64) (i64.const 131072))
+        (global $count (mut i64) (i64.const 0))
+        (func (export "emscripten_stack_get_current") (result i64) (global.get $stack))
+        (func (export "_emscripten_stack_restore") (param i64) (global.set $stack (local.get 0)))
+        (func (export "_emscripten_stack_alloc") (param i64) (result i64)
+            (global.set $stack (i64.sub (global.get $stack) (local.get 0))) (global.get $stack))
+        (data (i64.const 1024) "{\"ok\":true,\"response\":{\"Output\":\"well\"}}\00")
+        (func (export "handle") (param i64 i64) (result i64)
+            (global.set $count (i64.add (global.get $count) (i64.const 1)))
+            (i64.store (i64.const 200000) (global.get $count))
+            (if (i64.eqz (i64.rem_u (global.get $count) (i64.const 16))) (then
+                (i64.store (i64.mul (memory.grow (i64.const 1)) (i64.const 65536)) (global.get $count))))
+            (if (i64.eq (i64.rem_u (i64.trunc_f64_u (call $now)) (i64.const 2)) (i64.const 1)) (then unreachable))
+            (i64.const 1024)))"#;
+
+    fn process(data: &TempDir) -> Process {
+        let file = data.path().join("counter.wasm");
+        std::fs::write(&file, wat::parse_str(COUNTER).unwrap()).unwrap();
+        let id = Id::new([9; 32]);
+        library::add_module(data.path(), id, &file, Tags::new()).unwrap();
+        let host = Arc::new(Host::new(data.path(), None, WasmSettings::default()));
+        let env = Env { process: Id::new([1; 32]), owner: Id::new([2; 32]), tags: Tags::new(), node: Id::new([3; 32]) };
+        host.process(&id, env).unwrap().unwrap()
+    }
+
+    fn sent(slot: u64) -> Message {
+        let someone = Id::new([2; 32]);
+        Message {
+            id: Id::new([4; 32]),
+            from: someone,
+            owner: someone,
+            target: Id::new([1; 32]),
+            kind: if slot == 0 { MessageKind::Spawn } else { MessageKind::Item },
+            slot,
+            timestamp_ms: slot * 2 + u64::from(slot % 5 == 3),
+            block_height: 1,
+            pushed_for: someone,
+            anchor: String::new(),
+            tags: Tags::new(),
+            data: Vec::new(),
+            read_only: false,
+        }
+    }
+
+    fn file() -> Connection {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE node_results (slot INTEGER PRIMARY KEY, fault TEXT)").unwrap();
+        connection
+    }
+
+    /// Handles slots as the runtime does.
+    fn run(process: &Process, file: &Connection, slots: std::ops::Range<u64>) {
+        for slot in slots {
+            let outcome = process.handle(&sent(slot), Ok);
+            let fault = match outcome {
+                Ok(_) => None,
+                Err(Failure::Message(reason)) => Some(reason),
+                Err(Failure::Machine(reason)) => panic!("slot {slot}: {reason}"),
+            };
+            assert_eq!(fault.is_some(), slot % 5 == 3, "slot {slot}: {fault:?}");
+            file.execute("INSERT INTO node_results (slot, fault) VALUES (?, ?)", (slot as i64, fault)).unwrap();
+            process.settle(file).unwrap();
+        }
+    }
+
+    fn wake(process: &Process, file: &Connection, applied: Option<u64>) -> usize {
+        let mut read = 0;
+        let log = |from: u64| {
+            read += 1;
+            Ok((from..from + 10).map(sent).collect())
+        };
+        process.wake(file, applied, log).unwrap();
+        read
+    }
+
+    fn state(process: &Process) -> [u8; 32] {
+        let mut state = process.state();
+        let State::Hot(hot) = &mut *state else { panic!("it is not in memory") };
+        hot.keep();
+        hot.base.hash()
+    }
+
+    #[test]
+    fn a_process_comes_back_to_the_same_state_from_a_snapshot_and_from_nothing() {
+        let data = TempDir::new().unwrap();
+        let last = limits::WASM_SNAPSHOT_MESSAGES as u64 * 3 / 2;
+        let (first, first_file) = (process(&data), file());
+        wake(&first, &first_file, None);
+        run(&first, &first_file, 0..last + 1);
+        let expected = state(&first);
+        // A crash: the instance is gone, and the file has the snapshot of some time ago.
+        first.forget();
+        let batches = wake(&first, &first_file, Some(last));
+        assert!(batches > 0 && batches < last as usize / 10, "{batches} batches were run again");
+        assert_eq!(state(&first), expected);
+        // A snapshot that is damaged is as good as none.
+        first_file.execute("UPDATE node_memory SET data = zeroblob(9) WHERE page = (SELECT min(page) FROM node_memory)", ()).unwrap();
+        first.forget();
+        assert!(wake(&first, &first_file, Some(last)) >= last as usize / 10);
+        assert_eq!(state(&first), expected);
+        // Put aside in good order, nothing is run again.
+        first.rest(&first_file).unwrap();
+        assert_eq!(wake(&first, &first_file, Some(last)), 0);
+        assert_eq!(state(&first), expected);
+        run(&first, &first_file, last + 1..last + 40);
+        // Another that never stopped.
+        let (second, second_file) = (process(&data), file());
+        wake(&second, &second_file, None);
+        run(&second, &second_file, 0..last + 40);
+        assert_eq!(state(&second), state(&first));
+    }
+
+    #[test]
+    fn what_is_refused_or_only_asked_leaves_nothing() {
+        let data = TempDir::new().unwrap();
+        let (process, file) = (process(&data), file());
+        wake(&process, &file, None);
+        run(&process, &file, 0..3);
+        let before = state(&process);
+        let refused = process.handle(&sent(4), |_| Err("too much".to_owned()));
+        assert_eq!(refused, Err(Failure::Message("too much".to_owned())));
+        assert_eq!(state(&process), before);
+        assert!(process.handle(&Message { read_only: true, ..sent(4) }, Ok).is_ok());
+        assert_eq!(state(&process), before);
     }
 }

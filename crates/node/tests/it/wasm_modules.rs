@@ -65,3 +65,15 @@ fn every_module_evaluates_lua() {
         assert_eq!((outputs[8], outputs[9]), ("nil", "aaa2"), "{name}");
     }
 }
+
+#[test]
+fn the_same_messages_take_the_same_instructions() {
+    let Some(path) = module("aos2_0_6.wasm") else { return };
+    let code = ["t = {} for i = 1, 300 do t['k' .. i] = i end", "error('x')", "local n = 0 for k in pairs(t) do n = n + #k end return n"];
+    let runs: Vec<WasmTimings> = (0..2).map(|_| run(&path, &code, true)).collect();
+    assert!(runs[0].instructions > 1_000_000);
+    assert_eq!(runs[0].instructions, runs[1].instructions);
+    assert_eq!(runs[0].outputs, runs[1].outputs);
+    // Without counting the answers are the same.
+    assert_eq!(run(&path, &code, false).outputs, runs[0].outputs);
+}
