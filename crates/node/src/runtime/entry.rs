@@ -134,7 +134,11 @@ impl Entry {
     }
 
     /// The same unless a thread is at work with it.
-    pub(super) fn with_free_file<T>(&self, folder: &Path, work: impl FnOnce(&ProcessFile) -> T) -> rusqlite::Result<Option<T>> {
+    pub(super) fn with_free_file<T>(
+        &self,
+        folder: &Path,
+        work: impl FnOnce(&ProcessFile) -> T,
+    ) -> rusqlite::Result<Option<T>> {
         let head = self.view().head;
         let Ok(mut file) = self.file.try_lock() else { return Ok(None) };
         if file.is_none() {
@@ -164,8 +168,9 @@ impl Entry {
         let message = Body::decode(&spawn.body).and_then(|body| body.into_message(&spawn)).map_err(unreadable)?;
         let name = message.tag("Module").unwrap_or_default();
         let env = Env { process, owner: message.from, tags: message.tags.clone(), node };
-        let program =
-            programs.find(name, &env).map_err(|reason| unreadable(format!("its module '{name}' cannot run: {reason}")))?;
+        let program = programs
+            .find(name, &env)
+            .map_err(|reason| unreadable(format!("its module '{name}' cannot run: {reason}")))?;
         let information =
             Arc::new(Information { identity: Identity { program, env, spawned_ms: message.timestamp_ms } });
         Ok(Arc::clone(self.information.get_or_init(|| information)))

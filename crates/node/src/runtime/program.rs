@@ -75,7 +75,9 @@ impl Programs {
             Ok(id) => self.wasm.process(&id, env.clone())?,
             Err(_) => None,
         };
-        found.map(|process| Program::Wasm(Box::new(process))).ok_or_else(|| "it is not on this node any more".to_owned())
+        found
+            .map(|process| Program::Wasm(Box::new(process)))
+            .ok_or_else(|| "it is not on this node any more".to_owned())
     }
 
     /// The host of the WebAssembly modules.

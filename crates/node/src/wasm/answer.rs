@@ -28,7 +28,8 @@ struct Response {
 
 /// The effects of an answer, or the error in it.
 pub(super) fn effects(json: &str) -> Result<Effects, String> {
-    let unreadable = |error: serde_json::Error| format!("the module answered with something that is not AO's JSON: {error}");
+    let unreadable =
+        |error: serde_json::Error| format!("the module answered with something that is not AO's JSON: {error}");
     let answer: Answer = serde_json::from_str(json).map_err(unreadable)?;
     if !answer.ok {
         return Err(text(answer.response));

@@ -70,8 +70,7 @@ pub fn bench_wasm(
     let began = Instant::now();
     trial.handle(&message(0, MessageKind::Spawn, &tags, b""))?;
     let boot = began.elapsed();
-    let mut timings =
-        WasmTimings { load, boot, messages: Vec::new(), outputs: Vec::new(), instructions: 0 };
+    let mut timings = WasmTimings { load, boot, messages: Vec::new(), outputs: Vec::new(), instructions: 0 };
     for ((tags, data), slot) in messages.iter().zip(1..) {
         let began = Instant::now();
         let outcome = trial.handle(&message(slot, MessageKind::Item, tags, data));

@@ -179,7 +179,8 @@ impl Files {
         let bytes = match node {
             Node::Directory => return Err(Refusal::Number(errno::ISDIR)),
             Node::Data(content) => {
-                let rest = self.contents.get(content).and_then(|bytes| bytes.get(position as usize..)).unwrap_or_default();
+                let rest =
+                    self.contents.get(content).and_then(|bytes| bytes.get(position as usize..)).unwrap_or_default();
                 rest.get(..wanted).unwrap_or(rest).to_vec()
             }
             Node::Transaction { id, length } => {
@@ -352,4 +353,3 @@ pub(super) fn reads_only(mode: &str) -> bool {
 
 /// The flags with which a file is opened for reading.
 pub(super) const READ_ONLY: u32 = 0;
-

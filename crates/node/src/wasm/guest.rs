@@ -42,9 +42,19 @@ pub(super) struct Exports {
 #[derive(Clone)]
 pub(super) enum Stack {
     /// Of a module with 64-bit addresses.
-    Wide { get: TypedFunc<(), i64>, set: TypedFunc<i64, ()>, push: TypedFunc<i64, i64>, free: Option<TypedFunc<(), i64>> },
+    Wide {
+        get: TypedFunc<(), i64>,
+        set: TypedFunc<i64, ()>,
+        push: TypedFunc<i64, i64>,
+        free: Option<TypedFunc<(), i64>>,
+    },
     /// Of a module with 32-bit addresses.
-    Narrow { get: TypedFunc<(), i32>, set: TypedFunc<i32, ()>, push: TypedFunc<i32, i32>, free: Option<TypedFunc<(), i32>> },
+    Narrow {
+        get: TypedFunc<(), i32>,
+        set: TypedFunc<i32, ()>,
+        push: TypedFunc<i32, i32>,
+        free: Option<TypedFunc<(), i32>>,
+    },
 }
 
 impl ResourceLimiter for State {
@@ -71,7 +81,9 @@ impl Guest<'_, '_> {
 
     fn memory(&self) -> wasmtime::Result<Memory> {
         let exports = self.0.data().exports.as_ref();
-        exports.map(|exports| exports.memory).ok_or_else(|| Error::msg("an import was called before the module was ready"))
+        exports
+            .map(|exports| exports.memory)
+            .ok_or_else(|| Error::msg("an import was called before the module was ready"))
     }
 
     /// Whether addresses have 64 bits.
@@ -141,7 +153,11 @@ impl Guest<'_, '_> {
 
     /// An address, or a number of the same size.
     pub(super) fn pointer(&self, at: u64) -> wasmtime::Result<u64> {
-        if self.is_wide() { self.i64(at).map(|value| value as u64) } else { self.i32(at).map(|value| u64::from(value as u32)) }
+        if self.is_wide() {
+            self.i64(at).map(|value| value as u64)
+        } else {
+            self.i32(at).map(|value| u64::from(value as u32))
+        }
     }
 
     pub(super) fn put_pointer(&mut self, at: u64, value: u64) -> wasmtime::Result<()> {
@@ -151,7 +167,8 @@ impl Guest<'_, '_> {
     /// Half of a result of 64 bits, in a module that takes it in two halves.
     pub(super) fn set_upper_half(&mut self, half: i32) -> wasmtime::Result<()> {
         for name in ["_emscripten_tempret_set", "setTempRet0"] {
-            if let (false, Some(set)) = (self.is_wide(), self.0.get_export(name).and_then(wasmtime::Extern::into_func)) {
+            if let (false, Some(set)) = (self.is_wide(), self.0.get_export(name).and_then(wasmtime::Extern::into_func))
+            {
                 return set.typed::<i32, ()>(&*self.0)?.call(&mut *self.0, half);
             }
         }
@@ -163,7 +180,8 @@ impl Guest<'_, '_> {
         let memory = self.memory()?.data(&*self.0);
         let rest = usize::try_from(at).ok().and_then(|at| memory.get(at..)).ok_or_else(outside)?;
         let rest = rest.get(..TEXT_BYTES_MAX).unwrap_or(rest);
-        let length = rest.iter().position(|byte| *byte == 0).ok_or_else(|| Error::msg("a text in the memory has no end"))?;
+        let length =
+            rest.iter().position(|byte| *byte == 0).ok_or_else(|| Error::msg("a text in the memory has no end"))?;
         Ok(String::from_utf8_lossy(rest.get(..length).unwrap_or_default()).into_owned())
     }
 }
@@ -192,7 +210,9 @@ impl Stack {
     /// Takes bytes of the stack; their address.
     pub(super) fn push(&self, mut store: impl wasmtime::AsContextMut, bytes: u64) -> wasmtime::Result<u64> {
         let free = match self {
-            Self::Wide { free, .. } => free.as_ref().map(|free| free.call(&mut store, ())).transpose()?.map(|free| free as u64),
+            Self::Wide { free, .. } => {
+                free.as_ref().map(|free| free.call(&mut store, ())).transpose()?.map(|free| free as u64)
+            }
             Self::Narrow { free, .. } => {
                 free.as_ref().map(|free| free.call(&mut store, ())).transpose()?.map(|free| u64::from(free as u32))
             }

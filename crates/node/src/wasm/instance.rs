@@ -139,7 +139,13 @@ impl Instance {
 
     /// Lets the module handle a message: the JSON of its answer, or why there is none. After an error the state is that of
     /// the middle of the message, and the instance is of no further use.
-    pub(super) fn handle(&mut self, message: &str, env: &str, now_ms: u64, sandbox: &Sandbox) -> Result<String, String> {
+    pub(super) fn handle(
+        &mut self,
+        message: &str,
+        env: &str,
+        now_ms: u64,
+        sandbox: &Sandbox,
+    ) -> Result<String, String> {
         self.store.data_mut().now_ms = now_ms;
         self.store.data_mut().files.clear();
         self.answer(message, env).map_err(|error| said(&error, sandbox))
@@ -166,7 +172,8 @@ impl Instance {
         let at = self.exports.stack.push(&mut self.store, length as u64 + 1)?;
         let memory = self.exports.memory.data_mut(&mut self.store);
         let place = usize::try_from(at).ok().and_then(|at| memory.get_mut(at..at.checked_add(length + 1)?));
-        let (end, start) = place.and_then(<[u8]>::split_last_mut).ok_or_else(|| Error::msg("its stack is outside of its memory"))?;
+        let (end, start) =
+            place.and_then(<[u8]>::split_last_mut).ok_or_else(|| Error::msg("its stack is outside of its memory"))?;
         start.copy_from_slice(text.as_bytes());
         *end = 0;
         Ok(at)
@@ -177,9 +184,10 @@ impl Instance {
         let rest = usize::try_from(at).ok().and_then(|at| memory.get(at..)).filter(|_| at != 0);
         let rest = rest.ok_or_else(|| Error::msg("it answered with an address outside of its memory"))?;
         let rest = rest.get(..=limits::WASM_ANSWER_BYTES_MAX).unwrap_or(rest);
-        let length = rest.iter().position(|byte| *byte == 0).ok_or_else(|| {
-            Error::msg(format!("its answer has more than {} bytes", limits::WASM_ANSWER_BYTES_MAX))
-        })?;
+        let length = rest
+            .iter()
+            .position(|byte| *byte == 0)
+            .ok_or_else(|| Error::msg(format!("its answer has more than {} bytes", limits::WASM_ANSWER_BYTES_MAX)))?;
         Ok(String::from_utf8_lossy(rest.get(..length).unwrap_or_default()).into_owned())
     }
 
@@ -208,8 +216,10 @@ fn allow(store: &mut Store<State>, fuel_max: u64, time_max: Duration) -> wasmtim
 fn stack(store: &mut Store<State>, instance: &wasmtime::Instance, wide: bool) -> wasmtime::Result<Stack> {
     let mut find = |names: [&str; 2]| names.into_iter().find_map(|name| instance.get_func(&mut *store, name));
     let missing = |name: &str| Error::msg(format!("it exports no function '{name}'"));
-    let get = find(["emscripten_stack_get_current", "stackSave"]).ok_or_else(|| missing("emscripten_stack_get_current"))?;
-    let set = find(["_emscripten_stack_restore", "stackRestore"]).ok_or_else(|| missing("_emscripten_stack_restore"))?;
+    let get =
+        find(["emscripten_stack_get_current", "stackSave"]).ok_or_else(|| missing("emscripten_stack_get_current"))?;
+    let set =
+        find(["_emscripten_stack_restore", "stackRestore"]).ok_or_else(|| missing("_emscripten_stack_restore"))?;
     let push = find(["_emscripten_stack_alloc", "stackAlloc"]).ok_or_else(|| missing("_emscripten_stack_alloc"))?;
     let free = find(["emscripten_stack_get_free", "emscripten_stack_get_free"]);
     let store: StoreContextMut<'_, State> = store.into();

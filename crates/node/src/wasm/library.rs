@@ -103,7 +103,9 @@ pub fn add_module(data: &Path, id: Id, file: &Path, tags: Tags) -> Result<(), Mo
     for (suffix, content) in [("wasm", &code), ("json", &note)] {
         let path = folder.join(format!("{}.{suffix}", id.to_hex()));
         let unfinished = path.with_extension(format!("{suffix}.unfinished"));
-        std::fs::write(&unfinished, content).and_then(|()| std::fs::rename(&unfinished, &path)).map_err(failed(&path))?;
+        std::fs::write(&unfinished, content)
+            .and_then(|()| std::fs::rename(&unfinished, &path))
+            .map_err(failed(&path))?;
     }
     Ok(())
 }
@@ -170,7 +172,11 @@ impl Facts {
     /// The code of the module.
     pub(super) fn code(&self) -> Result<Vec<u8>, String> {
         if self.length > limits::WASM_MODULE_BYTES_MAX {
-            return Err(format!("it has {} bytes, and a module may have {}", self.length, limits::WASM_MODULE_BYTES_MAX));
+            return Err(format!(
+                "it has {} bytes, and a module may have {}",
+                self.length,
+                limits::WASM_MODULE_BYTES_MAX
+            ));
         }
         let mut code = Vec::new();
         let read = std::fs::File::open(&self.path).and_then(|mut file| {

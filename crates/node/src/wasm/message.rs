@@ -28,7 +28,8 @@ pub(super) fn message(message: &Message, env: &Env, crons: &[Cron]) -> String {
     if message.kind == MessageKind::Cron {
         return tick(message, env, crons).to_string();
     }
-    let mut tags: Tags = message.tags.iter().filter(|tag| !STRIPPED.iter().any(|name| tag.is_named(name))).cloned().collect();
+    let mut tags: Tags =
+        message.tags.iter().filter(|tag| !STRIPPED.iter().any(|name| tag.is_named(name))).cloned().collect();
     let is_spawn = message.kind == MessageKind::Spawn;
     let mut lacking = |name: &str, value: &str| {
         if tags.get(name).is_none() {

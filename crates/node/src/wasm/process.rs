@@ -451,7 +451,9 @@ mod tests {
         assert!(batches > 0 && batches < last as usize / 10, "{batches} batches were run again");
         assert_eq!(state(&first), expected);
         // A snapshot that is damaged is as good as none.
-        first_file.execute("UPDATE node_memory SET data = zeroblob(9) WHERE page = (SELECT min(page) FROM node_memory)", ()).unwrap();
+        first_file
+            .execute("UPDATE node_memory SET data = zeroblob(9) WHERE page = (SELECT min(page) FROM node_memory)", ())
+            .unwrap();
         first.forget();
         assert!(wake(&first, &first_file, Some(last)) >= last as usize / 10);
         assert_eq!(state(&first), expected);

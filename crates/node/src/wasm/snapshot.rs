@@ -22,7 +22,12 @@ pub(super) struct Snapshot {
 }
 
 /// Writes the state after `slot`, as a change of the snapshot that is there. Within the caller's transaction.
-pub(super) fn write(connection: &Connection, slot: u64, image: &Image, written: Option<&Image>) -> rusqlite::Result<()> {
+pub(super) fn write(
+    connection: &Connection,
+    slot: u64,
+    image: &Image,
+    written: Option<&Image>,
+) -> rusqlite::Result<()> {
     connection.execute_batch(TABLES)?;
     let nothing = Image::default();
     if written.is_none() {

@@ -19,6 +19,7 @@ mod running;
 mod transfers;
 mod untrusted;
 mod wasm_aos;
+mod wasm_gateway;
 mod wasm_hostile;
 mod wasm_modules;
 mod wasm_place;

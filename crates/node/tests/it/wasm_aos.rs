@@ -20,8 +20,13 @@ async fn aos_evaluates_and_answers_by_its_handlers() {
     assert_eq!(place.shows(process, "return 1+1").await, "2");
     let prompt = place.eval(process, "return require('.process')._version").await;
     assert!(prompt["Output"]["prompt"].as_str().unwrap().contains("aos-2.0.4"), "{prompt}");
-    place.eval(process, "Count = 0; Handlers.add('Inc', 'Inc', function(msg) Count = Count + tonumber(msg.By); \
-        msg.reply({ Data = tostring(Count), Action = 'Inc-Done' }) end)").await;
+    place
+        .eval(
+            process,
+            "Count = 0; Handlers.add('Inc', 'Inc', function(msg) Count = Count + tonumber(msg.By); \
+        msg.reply({ Data = tostring(Count), Action = 'Inc-Done' }) end)",
+        )
+        .await;
     let by = |number: &str| Tags::new().with("Action", "Inc").with("By", number);
     place.send(process, by("5"), "").await;
     let result = place.send(process, by("7"), "").await;
@@ -49,7 +54,12 @@ async fn an_error_leaves_the_state_of_before() {
     let endless = place.eval(process, "Kept = 3; while true do end").await;
     assert!(endless["Error"].as_str().unwrap().contains("compute limit"), "{endless}");
     assert_eq!(place.shows(process, "return Kept").await, "1");
-    let hungry = place.eval(process, "Kept = 4; local t = {}; for i = 1, 40 do t[i] = string.rep(string.rep('x', 1000000), 20) .. i end").await;
+    let hungry = place
+        .eval(
+            process,
+            "Kept = 4; local t = {}; for i = 1, 40 do t[i] = string.rep(string.rep('x', 1000000), 20) .. i end",
+        )
+        .await;
     assert!(hungry["Error"].as_str().unwrap_or_default().contains("memory"), "{hungry}");
     assert_eq!(place.shows(process, "return Kept").await, "1");
     let slots: i64 = place.stored(process, "SELECT applied FROM node_state");
@@ -62,7 +72,9 @@ async fn two_processes_of_aos_talk() {
     let module = place.get("/processes").await["processes"][0]["module"].as_str().unwrap().to_owned();
     let pong = place.spawn(module.parse().unwrap(), Tags::new().with("Name", "pong")).await;
     place.eval(pong, "Handlers.add('Ping', 'Ping', function(msg) Sender = msg.From; msg.reply({ Data = 'pong ' .. msg.Data }) end)").await;
-    place.eval(ping, &format!("Answer = Send({{ Target = '{pong}', Action = 'Ping', Data = 'hello' }}).receive().Data")).await;
+    place
+        .eval(ping, &format!("Answer = Send({{ Target = '{pong}', Action = 'Ping', Data = 'hello' }}).receive().Data"))
+        .await;
     place.node.idle().await;
     assert_eq!(place.shows(ping, "return Answer").await, "pong hello");
     assert_eq!(place.shows(pong, "return Sender").await, ping.to_string());

@@ -38,7 +38,11 @@ async fn suffers(name: &str, handle: &str) -> Value {
     let bad = place.spawn(place.add_text(name, &text(handle)), Tags::new()).await;
     let good = place.spawn(place.add_text("good", &text("(call $count)")), Tags::new()).await;
     let result = place.send(bad, Tags::new(), "x").await;
-    assert_eq!(place.send(good, Tags::new(), "x").await["Output"]["data"], "2", "the spawn and this message are counted");
+    assert_eq!(
+        place.send(good, Tags::new(), "x").await["Output"]["data"],
+        "2",
+        "the spawn and this message are counted"
+    );
     assert_eq!(place.get("/healthz").await["status"], "ok");
     result
 }
@@ -108,7 +112,11 @@ async fn a_module_that_cannot_be_is_told_to_its_messages() {
     let place = WasmPlace::with(|_| {}).await;
     for (name, module, reason) in [
         ("no-handle", "(module (memory (export \"memory\") 1))", "handle"),
-        ("other-import", "(module (import \"env\" \"table\" (table 1 funcref)) (memory (export \"memory\") 1))", "functions only"),
+        (
+            "other-import",
+            "(module (import \"env\" \"table\" (table 1 funcref)) (memory (export \"memory\") 1))",
+            "functions only",
+        ),
         ("start", "(module (memory (export \"memory\") 1) (func $s (loop $a (br $a))) (start $s))", "compute limit"),
     ] {
         let process = place.spawn(place.add_text(name, module), Tags::new()).await;

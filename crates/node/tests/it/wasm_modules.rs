@@ -8,10 +8,8 @@ use node::wasm::bench::{WasmTimings, bench_wasm};
 
 /// A module of that name, or nothing, said aloud, if the modules were not fetched.
 pub(crate) fn module(name: &str) -> Option<PathBuf> {
-    let folder = std::env::var_os("AOBENCH_WASM_MODULES").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/wasm-modules"),
-        PathBuf::from,
-    );
+    let folder = std::env::var_os("AOBENCH_WASM_MODULES")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/wasm-modules"), PathBuf::from);
     let path = folder.join(name);
     if path.is_file() {
         return Some(path);
@@ -69,7 +67,11 @@ fn every_module_evaluates_lua() {
 #[test]
 fn the_same_messages_take_the_same_instructions() {
     let Some(path) = module("aos2_0_6.wasm") else { return };
-    let code = ["t = {} for i = 1, 300 do t['k' .. i] = i end", "error('x')", "local n = 0 for k in pairs(t) do n = n + #k end return n"];
+    let code = [
+        "t = {} for i = 1, 300 do t['k' .. i] = i end",
+        "error('x')",
+        "local n = 0 for k in pairs(t) do n = n + #k end return n",
+    ];
     let runs: Vec<WasmTimings> = (0..2).map(|_| run(&path, &code, true)).collect();
     assert!(runs[0].instructions > 1_000_000);
     assert_eq!(runs[0].instructions, runs[1].instructions);

@@ -71,6 +71,12 @@ impl WasmPlace {
         response.json().await.unwrap()
     }
 
+    /// What an upload is answered with.
+    pub(crate) async fn upload(&self, item: &DataItem) -> Value {
+        let url = format!("{}/tx", self.node.url());
+        self.http.post(url).body(item.to_bytes()).send().await.unwrap().json().await.unwrap()
+    }
+
     /// Asks for a process; the answer.
     pub(crate) async fn try_spawn(&self, module: &str, tags: Tags) -> Value {
         let mut all = Tags::new().with("Module", module).with("Scheduler", self.node.address().to_string());

@@ -5,7 +5,18 @@ use super::{Import, argument};
 
 const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 ];
 /// The years that a module may ask for lie this far from 1970: far enough for every program, and no number overflows.
 const YEARS_MAX: i64 = 1_000_000;
@@ -207,7 +218,8 @@ fn text(pattern: &str, moment: &Moment) -> String {
 fn field(conversion: char, moment: &Moment) -> String {
     let Moment { second, minute, hour, day, month, year, week_day, year_day } = *moment;
     let twelve = if hour % 12 == 0 { 12 } else { hour % 12 };
-    let name = |names: &[&'static str], index: i64| usize::try_from(index).ok().and_then(|index| names.get(index).copied());
+    let name =
+        |names: &[&'static str], index: i64| usize::try_from(index).ok().and_then(|index| names.get(index).copied());
     let (day_name, month_name) = (name(&DAYS, week_day).unwrap_or("?"), name(&MONTHS, month).unwrap_or("?"));
     let short = |name: &str| name.get(..3).unwrap_or(name).to_owned();
     match conversion {

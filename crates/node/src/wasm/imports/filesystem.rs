@@ -85,10 +85,12 @@ fn call(name: &str) -> Option<Import> {
             guest.write(argument(arguments, 0), b"/\0")?;
             Ok(2)
         },
-        "__syscall_fcntl64" => |_, arguments| Ok(match number(arguments, 1) {
-            1..=4 | 13 | 14 => 0,
-            _ => negative(errno::INVAL),
-        }),
+        "__syscall_fcntl64" => |_, arguments| {
+            Ok(match number(arguments, 1) {
+                1..=4 | 13 | 14 => 0,
+                _ => negative(errno::INVAL),
+            })
+        },
         "__syscall_ioctl" => |_, _| Ok(negative(errno::NOTTY)),
         "__syscall_readlinkat" => |_, _| Ok(negative(errno::INVAL)),
         "__syscall_dup3" => |_, _| Ok(negative(errno::BADF)),
@@ -205,7 +207,13 @@ fn status(guest: &mut Guest<'_, '_>, arguments: &[u64]) -> wasmtime::Result<u64>
     let (file, at) = (number(arguments, 0), argument(arguments, 1));
     match guest.state().files.facts_of(file) {
         Ok(facts) => {
-            let kind = if file < 3 { 2 } else if facts.directory { 3 } else { 4 };
+            let kind = if file < 3 {
+                2
+            } else if facts.directory {
+                3
+            } else {
+                4
+            };
             guest.bytes_mut(at, 24)?.fill(0);
             guest.write(at, &[kind])?;
             Ok(0)

@@ -47,7 +47,10 @@ pub(super) fn link(linker: &mut Linker<State>, module: &Module) -> Result<(), St
 
 /// An import by name. The names differ between versions of emscripten.
 fn find(name: &str) -> Option<Import> {
-    control::find(name).or_else(|| memory::find(name)).or_else(|| calendar::find(name)).or_else(|| filesystem::find(name))
+    control::find(name)
+        .or_else(|| memory::find(name))
+        .or_else(|| calendar::find(name))
+        .or_else(|| filesystem::find(name))
 }
 
 /// An argument, or 0: the engine has checked how many there are for what the module declares.
