@@ -62,6 +62,8 @@ struct Open {
     node: Node,
     position: u64,
     flags: u32,
+    /// Nothing was read from it yet.
+    fresh: bool,
 }
 
 /// What a module is told of a file.
@@ -106,7 +108,7 @@ impl Files {
         if let (Node::Data(content), true) = (&node, flags & TRUNCATE != 0) {
             self.contents.get_mut(*content).map(Vec::clear);
         }
-        let opened = Open { node, position: 0, flags };
+        let opened = Open { node, position: 0, flags, fresh: true };
         let free = self.open.iter().position(Option::is_none).unwrap_or(self.open.len());
         if free >= OPEN_MAX {
             return Err(Refusal::Number(errno::MFILE));
@@ -188,8 +190,22 @@ impl Files {
                 drive.read(&id, position, wanted).map_err(Refusal::Halt)?
             }
         };
-        self.opened(number)?.position += bytes.len() as u64;
+        let open = self.opened(number)?;
+        open.position += bytes.len() as u64;
+        open.fresh = false;
         Ok(bytes)
+    }
+
+    /// Before the first read of a transaction: the place at its end is its beginning. AO's library for WeaveDrive asks for
+    /// the end to learn the length, and reads that many bytes without going back.
+    pub(super) fn rewind_if_fresh(&mut self, number: i32) {
+        let Ok(Facts { length, .. }) = self.facts_of(number) else { return };
+        if let Ok(open) = self.opened(number)
+            && open.fresh
+            && open.position == length
+        {
+            open.position = 0;
+        }
     }
 
     /// Writes on. What goes to the standard streams is not kept.

@@ -37,7 +37,7 @@ async fn an_uploaded_module_runs_and_reads_uploaded_data() {
     let process = place.spawn(id, tags).await;
     let read = |id: &Id| {
         format!(
-            "local f = io.open('/data/{id}', 'r'); if not f then return 'none' end; local s = f:read('a'); f:close(); return s"
+            "local f = io.open('/data/{id}', 'r'); if not f then return 'none' end; local s = f:read(f:seek('end')); f:close(); return s"
         )
     };
     assert_eq!(place.shows(process, &read(&data)).await, text);

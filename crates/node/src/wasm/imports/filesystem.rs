@@ -267,6 +267,7 @@ fn drive_open(guest: &mut Guest<'_, '_>, arguments: &[u64]) -> wasmtime::Result<
 
 fn drive_read(guest: &mut Guest<'_, '_>, arguments: &[u64]) -> wasmtime::Result<u64> {
     let (file, at, length) = (number(arguments, 0), argument(arguments, 1), argument(arguments, 2));
+    guest.state().files.rewind_if_fresh(file);
     match take(guest, file, at, length)? {
         Ok(count) => Ok(count),
         Err(Refusal::Number(_)) => Ok(0),
