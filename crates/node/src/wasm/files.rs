@@ -19,7 +19,7 @@ const FIRST: usize = 3;
 
 /// Numbers of errors.
 pub(super) mod errno {
-    pub(crate) const ACCES: i32 = 2;
+    pub(crate) const FORBIDDEN: i32 = 2;
     pub(crate) const BADF: i32 = 8;
     pub(crate) const EXIST: i32 = 20;
     pub(crate) const INVAL: i32 = 28;
@@ -100,7 +100,7 @@ impl Files {
         let node = match self.find(&path, drive)? {
             Some(_) if flags & (CREATE | EXCLUSIVE) == CREATE | EXCLUSIVE => return Err(Refusal::Number(errno::EXIST)),
             Some(Node::Directory) if flags & ACCESS != 0 => return Err(Refusal::Number(errno::ISDIR)),
-            Some(Node::Transaction { .. }) if flags & ACCESS != 0 => return Err(Refusal::Number(errno::ACCES)),
+            Some(Node::Transaction { .. }) if flags & ACCESS != 0 => return Err(Refusal::Number(errno::FORBIDDEN)),
             Some(node) => node,
             None if flags & CREATE != 0 => self.create(&path)?,
             None => return Err(Refusal::Number(errno::NOENT)),
@@ -327,7 +327,7 @@ impl Files {
         let (from, to) = (normal(from), normal(to));
         match self.names.get(&from) {
             Some(Node::Data(_)) => {}
-            Some(_) => return Err(Refusal::Number(errno::ACCES)),
+            Some(_) => return Err(Refusal::Number(errno::FORBIDDEN)),
             None => return Err(Refusal::Number(errno::NOENT)),
         }
         match self.names.get(&to) {

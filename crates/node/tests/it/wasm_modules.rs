@@ -79,3 +79,19 @@ fn the_same_messages_take_the_same_instructions() {
     // Without counting the answers are the same.
     assert_eq!(run(&path, &code, false).outputs, runs[0].outputs);
 }
+
+#[test]
+fn sqlite_works_in_memory_and_in_files_of_one_message() {
+    let Some(path) = module("sqlite.wasm") else { return };
+    let code = [
+        "sqlite = require('lsqlite3'); db = sqlite.open_memory(); db:exec('create table t (a); insert into t values (40), (2)')",
+        "for row in db:nrows('select sum(a) as s from t') do return row.s end",
+        "local f = sqlite.open('/tmp/a.db'); f:exec('create table t (a); insert into t values (7)'); f:close(); \
+         local g = sqlite.open('/tmp/a.db'); for row in g:nrows('select a from t') do return row.a end",
+        "local g = sqlite.open('/tmp/a.db'); return tostring(g:exec('select a from t'))",
+    ];
+    let outputs = run(&path, &code, true).outputs;
+    assert_eq!(outputs[1].as_deref(), Ok("42"));
+    assert_eq!(outputs[2].as_deref(), Ok("7"));
+    assert_eq!(outputs[3].as_deref(), Ok("1"), "the file is gone with its message, so there is no such table");
+}

@@ -20,7 +20,7 @@ pub(crate) struct WasmPlace {
 static ANCHOR: AtomicU64 = AtomicU64::new(1);
 
 /// How long a result is waited for: compiling a module takes seconds.
-const WAIT: Duration = Duration::from_secs(120);
+const WAIT: Duration = Duration::from_mins(2);
 
 impl WasmPlace {
     /// A node with other settings, in whose directory modules compiled by earlier tests are kept.

@@ -23,22 +23,19 @@ pub(super) fn link(linker: &mut Linker<State>, module: &Module) -> Result<(), St
         if control::link_invoke(linker, space, name, &kind).map_err(|error| format!("{error:#}"))? {
             continue;
         }
-        let defined = match find(name) {
-            Some(work) => {
-                let gives = kind.result(0);
-                linker.func_new(space, name, kind, move |mut caller, values, results| {
-                    let numbers: Vec<u64> = values.iter().filter_map(super::image::bits_of).collect();
-                    let number = work(&mut Guest(&mut caller), &numbers)?;
-                    if let ([result], Some(kind)) = (results, &gives) {
-                        *result = value(number, kind);
-                    }
-                    Ok(())
-                })
-            }
-            None => {
-                let text = format!("it calls '{name:.64}', which this node does not have");
-                linker.func_new(space, name, kind, move |_, _, _| Err(Error::msg(text.clone())))
-            }
+        let defined = if let Some(work) = find(name) {
+            let gives = kind.result(0);
+            linker.func_new(space, name, kind, move |mut caller, values, results| {
+                let numbers: Vec<u64> = values.iter().filter_map(super::image::bits_of).collect();
+                let number = work(&mut Guest(&mut caller), &numbers)?;
+                if let ([result], Some(kind)) = (results, &gives) {
+                    *result = value(number, kind);
+                }
+                Ok(())
+            })
+        } else {
+            let text = format!("it calls '{name:.64}', which this node does not have");
+            linker.func_new(space, name, kind, move |_, _, _| Err(Error::msg(text.clone())))
         };
         defined.map_err(|error| format!("{error:#}"))?;
     }
