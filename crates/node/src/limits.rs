@@ -67,8 +67,8 @@ pub const BLOCK_MS: u64 = 120_000;
 /// The shortest period of a clock, milliseconds: many processes with quick clocks must not fill the log.
 pub const CRON_PERIOD_MS_MIN: u64 = 10_000;
 
-/// Bytes of a module: the largest known one has 3 MiB.
-pub const WASM_MODULE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Bytes of a module: the largest known one has 3 MiB, and compiling takes seconds for each.
+pub const WASM_MODULE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// Bytes of memory that a module may have when its tags do not say less. All of AO's modules ask for this.
 pub const WASM_MEMORY_BYTES_MAX: usize = 1024 * 1024 * 1024;

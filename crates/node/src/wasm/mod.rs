@@ -116,7 +116,7 @@ impl Host {
     }
 
     /// What a process of a module may do.
-    fn sandbox(&self, module: &Facts, admissible: Arc<Admissible>) -> Result<Sandbox, String> {
+    fn sandbox(&self, module: &Facts, admissible: Arc<Admissible>) -> Result<Sandbox, Failure> {
         let tags = &module.tags;
         let metered_ms =
             if self.settings.metering { limits::WASM_COUNTED_TIME_MS_MAX } else { limits::WASM_TIME_MS_MAX };
@@ -130,15 +130,18 @@ impl Host {
         })
     }
 
-    fn program(&self, module: &Facts) -> Result<Arc<Program>, String> {
+    fn program(&self, module: &Facts) -> Result<Arc<Program>, Failure> {
         // Held while a module is compiled: two processes of a new module must not compile it twice.
         let mut programs = lock(&self.programs);
         if let Some(program) = programs.get(&module.id) {
             return Ok(Arc::clone(program));
         }
-        let machine = self.machine()?;
-        let compiled = cache::compiled(&machine.engine, &module.code()?, &self.compiled())?;
-        let program = Arc::new(Program::new(machine, &compiled)?);
+        // A module that cannot be compiled is so on every node; one that cannot be read is so today.
+        let never = |reason: String| Failure::Message(format!("the module cannot run: {reason}"));
+        let machine = self.machine().map_err(Failure::Machine)?;
+        let code = module.code().map_err(Failure::Machine)?;
+        let compiled = cache::compiled(&machine.engine, &code, &self.compiled()).map_err(never)?;
+        let program = Arc::new(Program::new(machine, &compiled).map_err(never)?);
         if programs.len() >= limits::WASM_PROGRAMS_MAX {
             programs.pop_first();
         }

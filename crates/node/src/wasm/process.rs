@@ -32,6 +32,15 @@ pub(crate) enum Failure {
     Machine(String),
 }
 
+impl Failure {
+    /// What went wrong, for who asked.
+    fn reason(self) -> String {
+        match self {
+            Self::Message(reason) | Self::Machine(reason) => reason,
+        }
+    }
+}
+
 /// A process that runs a module.
 pub(crate) struct Process {
     host: Arc<Host>,
@@ -41,7 +50,7 @@ pub(crate) struct Process {
     crons: Vec<Cron>,
     environment: String,
     /// Compiled when it is first needed: that can take seconds.
-    sandbox: OnceLock<Result<Sandbox, String>>,
+    sandbox: OnceLock<Result<Sandbox, Failure>>,
     state: Mutex<State>,
 }
 
@@ -99,10 +108,10 @@ impl Process {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn sandbox(&self) -> Result<&Sandbox, String> {
+    fn sandbox(&self) -> Result<&Sandbox, Failure> {
         let made = self.sandbox.get_or_init(|| {
             let admissible = Arc::new(Admissible::of(&self.env.tags, &self.module.tags));
-            self.host.sandbox(&self.module, admissible).map_err(|reason| format!("the module cannot run: {reason}"))
+            self.host.sandbox(&self.module, admissible)
         });
         made.as_ref().map_err(Clone::clone)
     }
@@ -124,10 +133,11 @@ impl Process {
         *state = State::Cold;
         let sandbox = match self.sandbox() {
             Ok(sandbox) => sandbox,
-            Err(reason) => {
+            Err(Failure::Message(reason)) => {
                 *state = State::Broken(reason);
                 return Ok(());
             }
+            Err(Failure::Machine(reason)) => return Err(reason),
         };
         let text = |error: rusqlite::Error| error.to_string();
         let found = if applied.is_some() { snapshot::read(connection).map_err(text)? } else { None };
@@ -191,7 +201,7 @@ impl Process {
             State::Broken(reason) => return Err(Failure::Message(reason.clone())),
             State::Cold => return Err(Failure::Machine("the module was not read before its message".to_owned())),
         };
-        let sandbox = self.sandbox().map_err(Failure::Machine)?;
+        let sandbox = self.sandbox()?;
         let input = self.input(message);
         if message.read_only {
             hot.keep();
@@ -319,7 +329,8 @@ pub(super) struct Trial<'a> {
 impl<'a> Trial<'a> {
     /// Starts the module.
     pub(super) fn start(process: &'a Process) -> Result<Self, String> {
-        let mut instance = Instance::boot(process.sandbox()?)?;
+        let sandbox = process.sandbox().map_err(Failure::reason)?;
+        let mut instance = Instance::boot(sandbox)?;
         let base = instance.image(&Image::default());
         *process.state() = State::Hot(Box::new(Hot::new(instance, None, base, None)));
         Ok(Self { process, instructions: 0 })
@@ -331,9 +342,7 @@ impl<'a> Trial<'a> {
         if let State::Hot(hot) = &*self.process.state() {
             self.instructions = hot.instructions;
         }
-        outcome.map_err(|failure| match failure {
-            Failure::Message(reason) | Failure::Machine(reason) => reason,
-        })
+        outcome.map_err(Failure::reason)
     }
 
     /// Instructions of the last message, where they are counted.

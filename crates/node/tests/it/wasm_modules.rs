@@ -95,3 +95,20 @@ fn sqlite_works_in_memory_and_in_files_of_one_message() {
     assert_eq!(outputs[2].as_deref(), Ok("7"));
     assert_eq!(outputs[3].as_deref(), Ok("1"), "the file is gone with its message, so there is no such table");
 }
+
+#[test]
+fn recursion_ends_in_an_error_of_lua() {
+    let Some(path) = module("aos2_0_6.wasm") else { return };
+    let code = [
+        "local function f() return f() + 1 end return tostring(select(2, pcall(f))):sub(-60)",
+        "local t = setmetatable({}, { __index = function(t, k) return t[k + 1] end }) return select(2, pcall(function() return t[1] end))",
+        "return tostring(load('return ' .. string.rep('(', 5000) .. '1' .. string.rep(')', 5000)))",
+        "local function p(n) return pcall(p, n + 1) end return tostring(p(1))",
+        "return 1+1",
+    ];
+    let outputs = run(&path, &code, true).outputs;
+    println!("{outputs:?}");
+    assert!(outputs[..4].iter().all(|output| !format!("{output:?}").contains("the module failed")), "{outputs:?}");
+    assert!(outputs[0].as_ref().is_ok_and(|text| text.contains("stack overflow")), "{outputs:?}");
+    assert_eq!(outputs[4].as_deref(), Ok("2"));
+}
