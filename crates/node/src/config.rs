@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use crate::actors::ModelInspector;
 use crate::limits;
+use crate::wasm::WasmSettings;
 
 /// The port on which a node listens when it is told nothing else.
 pub(crate) const PORT: u16 = 4000;
@@ -38,6 +39,8 @@ pub struct Config {
     pub inspector: Option<Arc<dyn ModelInspector>>,
     /// Modules beyond those of the `processes` crate.
     pub modules: Vec<&'static dyn Module>,
+    /// How WebAssembly modules run.
+    pub wasm: WasmSettings,
     /// A temporary data directory that is removed with the last copy of this configuration.
     pub temporary: Option<Arc<TempDir>>,
 }
@@ -117,6 +120,7 @@ impl Config {
             limits: Limits::default(),
             inspector: None,
             modules: Vec::new(),
+            wasm: WasmSettings::default(),
             temporary: None,
         }
     }

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use ao::item::ItemHeader;
 use ao::{Assignment, DataItem, Effects, Id, Message, MessageKind, Tags, Wallet};
-use processes::Module;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
@@ -18,7 +17,7 @@ use crate::error::{LogError, ReadError, SubmitError};
 use crate::gateway::{self, Gateway, Held, Transaction};
 use crate::log::{AoChain, Append, Body, Log, Logged, Receipt, Stream};
 use crate::metrics::Metrics;
-use crate::runtime::{Entry, Information, Runtime, find_module};
+use crate::runtime::{Entry, Information, Programs, Runtime};
 use crate::{authority, inbox, limits};
 
 /// How long a dry-run waits for a process that has not handled its spawn yet.
@@ -130,8 +129,8 @@ pub(crate) struct Parts {
     pub operator: Option<Id>,
     /// The processes of the genesis.
     pub genesis: BTreeMap<String, Id>,
-    /// Modules beyond those of the `processes` crate.
-    pub modules: Vec<&'static dyn Module>,
+    /// What processes can run.
+    pub programs: Arc<Programs>,
     /// Changes with every commit of the log.
     pub commits: watch::Receiver<u64>,
     /// Signatures verified at one time.
@@ -147,8 +146,7 @@ pub(crate) struct Core {
 impl Core {
     /// The face of these parts.
     pub(crate) fn new(parts: Parts) -> Self {
-        let modules = processes::MODULES.iter().chain(&parts.modules).copied();
-        if let Err(error) = gateway::enter_modules(&parts.gateway, parts.key.address(), modules) {
+        if let Err(error) = gateway::enter_modules(&parts.gateway, parts.key.address(), parts.programs.natives()) {
             tracing::warn!(%error, "queries will not find the modules of this node");
         }
         let verifications = Semaphore::new(parts.verifications_max.max(1));
@@ -181,9 +179,8 @@ impl Core {
                 append(Stream::process(target), MessageKind::Item, from, &item)
             }
             Request::Spawn(module) => {
-                if find_module(&module, &self.parts.modules).is_none() {
-                    return Err(self.unknown_module(&module));
-                }
+                let unknown = |reason| SubmitError::UnknownModule { module: admission::quoted(&module), reason };
+                self.parts.programs.check(&module).map_err(unknown)?;
                 let item = self.verified(item).await?;
                 let from = authority::speaker(&item, |signer| *signer == self.address());
                 append(Stream::process(item.id()), MessageKind::Spawn, from, &item)
@@ -233,12 +230,6 @@ impl Core {
             self.parts.cron.wake();
         }
         Ok(Submitted { id: item.id(), process: None, slot: receipt.slot, fresh: receipt.fresh })
-    }
-
-    fn unknown_module(&self, module: &str) -> SubmitError {
-        let known: Vec<&str> =
-            processes::MODULES.iter().chain(&self.parts.modules).map(|module| module.name()).collect();
-        SubmitError::UnknownModule { module: admission::quoted(module), known: known.join(", ") }
     }
 
     fn information(&self, entry: &Entry) -> Result<Arc<Information>, SubmitError> {

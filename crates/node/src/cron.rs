@@ -152,9 +152,9 @@ impl Shared {
         let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         let known = |name: &str| handled(name).max(written.get(&(process, name.to_owned())).copied());
         let mut due = Vec::new();
-        for clock in information.identity.module.crons() {
-            let last_ms = known(clock.action).unwrap_or(spawned_ms);
-            let tick = tick(clock.action, last_ms, spawned_ms, clock.every_ms, now_ms);
+        for clock in information.identity.program.clocks() {
+            let last_ms = known(clock.name).unwrap_or(spawned_ms);
+            let tick = tick(clock.name, last_ms, spawned_ms, clock.every_ms, now_ms);
             due.push(Due { process, tick });
         }
         if let Some(wake_at_ms) = view.progress.wake_at_ms {

@@ -113,12 +113,12 @@ pub enum SubmitError {
         max: usize,
     },
     /// A process item names a module that is not here.
-    #[error("there is no module '{module}' on this node; it has {known}")]
+    #[error("there is no module '{module}' that this node can run: {reason}")]
     UnknownModule {
         /// What was asked for.
         module: String,
-        /// The names of the modules there are.
-        known: String,
+        /// What there is, and how to add what is not.
+        reason: String,
     },
     /// A tag that the protocol demands is absent.
     #[error("the tag '{0}' is missing: {1}")]

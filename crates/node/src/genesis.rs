@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use ao::{Id, MessageKind, Tags, hash_parts};
-use processes::Module;
 
 use crate::config::{Genesis, GenesisProcess};
 use crate::error::{LogError, NodeError};
 use crate::log::{Append, Body, Log, Pushed, Stream};
-use crate::runtime::find_module;
+use crate::runtime::Programs;
 
 /// Spawns what is not there yet; all processes of the genesis by name.
 pub(crate) fn spawn(
@@ -16,14 +15,14 @@ pub(crate) fn spawn(
     log: &dyn Log,
     node: Id,
     owner: Id,
-    modules: &[&'static dyn Module],
+    programs: &Programs,
 ) -> Result<BTreeMap<String, Id>, NodeError> {
     let ids = ids(genesis, &node)?;
     let mut appends = Vec::new();
     for process in &genesis.processes {
         let id = ids[&process.name];
         if log.head(&Stream::process(id))?.is_none() {
-            appends.push(append(process, id, &ids, node, owner, modules)?);
+            appends.push(append(process, id, &ids, node, owner, programs)?);
         }
     }
     if !appends.is_empty() {
@@ -52,13 +51,12 @@ fn append(
     ids: &BTreeMap<String, Id>,
     node: Id,
     owner: Id,
-    modules: &[&'static dyn Module],
+    programs: &Programs,
 ) -> Result<Append, NodeError> {
     let wrong = |reason: String| NodeError::Genesis { name: process.name.clone(), reason };
-    if find_module(&process.module, modules).is_none() {
-        let known: Vec<&str> = processes::MODULES.iter().chain(modules).map(|module| module.name()).collect();
-        return Err(wrong(format!("there is no module '{}'; there are {}", process.module, known.join(", "))));
-    }
+    programs
+        .check(&process.module)
+        .map_err(|reason| wrong(format!("the module '{}' cannot run: {reason}", process.module)))?;
     let mut tags = Tags::new().with("Module", &process.module).with("Scheduler", node.to_string());
     for tag in &process.tags {
         tags.push(&tag.name, substitute(&tag.value, ids, &node).map_err(&wrong)?);

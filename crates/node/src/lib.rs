@@ -3,6 +3,7 @@
 //!
 //! - `log` is the truth: append-only, durable before anything is acknowledged, one slot per message identity.
 //! - `runtime` turns the log into process files, `outbox` delivers what processes send, `cron` writes the ticks.
+//! - `wasm` runs the WebAssembly modules of AO for the runtime, beside the native ones.
 //! - `core` is the face of all that to HTTP; `http` is the only place that knows wire formats.
 
 mod actors;
@@ -28,6 +29,7 @@ mod node;
 mod outbox;
 mod pages;
 mod runtime;
+pub mod wasm;
 
 pub use actors::{ModelFacts, ModelInspector};
 pub use audit::{AuditReport, Finding, audit};

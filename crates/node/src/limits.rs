@@ -66,3 +66,37 @@ pub const BLOCK_MS: u64 = 120_000;
 
 /// The shortest period of a clock, milliseconds: many processes with quick clocks must not fill the log.
 pub const CRON_PERIOD_MS_MIN: u64 = 10_000;
+
+/// Bytes of a module: the largest known one has 3 MiB, and compiling takes seconds for each.
+pub const WASM_MODULE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// Bytes of memory that a module may have when its tags do not say less. All of AO's modules ask for this.
+pub const WASM_MEMORY_BYTES_MAX: usize = 1024 * 1024 * 1024;
+
+/// Bytes of the answer to one message. Its outbox has a smaller limit of its own.
+pub const WASM_ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Instructions of one message: some seconds of work, a thousand times what a large one of aos takes.
+pub const WASM_FUEL_MAX: u64 = 20_000_000_000;
+
+/// The longest time of one message where instructions are not counted, milliseconds.
+pub const WASM_TIME_MS_MAX: u64 = 10_000;
+
+/// The longest time of one message where instructions are counted, milliseconds: it guards against work that they do not
+/// measure, and is far above what the count allows.
+pub const WASM_COUNTED_TIME_MS_MAX: u64 = 60_000;
+
+/// Modules that are kept in memory between messages. Each takes two to ten megabytes.
+pub const WASM_HOT_MAX: usize = 64;
+
+/// Bytes that the kept modules take together; beyond it the one that was idle longest is put aside.
+pub const WASM_HOT_BYTES_MAX: usize = 1024 * 1024 * 1024;
+
+/// Compiled programs that are kept in memory.
+pub const WASM_PROGRAMS_MAX: usize = 16;
+
+/// Messages after which a snapshot is written: what a node at most runs again after a crash.
+pub const WASM_SNAPSHOT_MESSAGES: usize = 256;
+
+/// Work after which a snapshot is written, milliseconds.
+pub const WASM_SNAPSHOT_WORK_MS: u64 = 2000;

@@ -22,8 +22,8 @@ use crate::log::{
 };
 use crate::metrics::Metrics;
 use crate::outbox::Outbox;
-use crate::runtime::{self, Runtime};
-use crate::{admission, genesis, http, limits};
+use crate::runtime::{self, Programs, Runtime};
+use crate::{admission, genesis, http, limits, wasm};
 
 /// How often [`NodeHandle::idle`] looks.
 const IDLE_LOOK: Duration = Duration::from_millis(2);
@@ -137,21 +137,23 @@ impl Opened {
         clock.warp(warped_ms(&*shared, key.address())?);
 
         let owner = operator.unwrap_or_else(|| key.address());
-        let genesis = genesis::spawn(&config.genesis, &*shared, key.address(), owner, &config.modules)?;
-        let outbox = Outbox::new(Arc::clone(&shared), key.address(), config.modules.clone());
+        let gateway = Gateway::open(&directory.gateway(), GatewayLimits::new(config.limits.upload_bytes_max));
+        let gateway =
+            gateway.map_err(|error| NodeError::Data { path: directory.gateway(), reason: error.to_string() })?;
+        let gateway = Arc::new(gateway);
+        let host = Arc::new(wasm::Host::new(&config.data, Some(Arc::clone(&gateway)), config.wasm));
+        let programs = Arc::new(Programs::new(config.modules.clone(), host));
+        let genesis = genesis::spawn(&config.genesis, &*shared, key.address(), owner, &programs)?;
+        let outbox = Outbox::new(Arc::clone(&shared), key.address(), Arc::clone(&programs));
         let runtime = Arc::new(Runtime::new(runtime::Parts {
             log: Arc::clone(&shared),
             folder: directory.processes(),
-            modules: config.modules.clone(),
+            programs: Arc::clone(&programs),
             node: key.address(),
             outbox,
             metrics: Arc::clone(&metrics),
         }));
         let _ = listeners.runtime.set(Arc::downgrade(&runtime));
-        let gateway = Gateway::open(&directory.gateway(), GatewayLimits::new(config.limits.upload_bytes_max));
-        let gateway =
-            gateway.map_err(|error| NodeError::Data { path: directory.gateway(), reason: error.to_string() })?;
-        let gateway = Arc::new(gateway);
         let actors = Arc::new(Actors::start(actors::Parts {
             log: Arc::clone(&shared),
             gateway: Arc::clone(&gateway),
@@ -178,7 +180,7 @@ impl Opened {
             key,
             operator: operator.filter(|_| config.dev),
             genesis,
-            modules: config.modules.clone(),
+            programs,
             commits,
             verifications_max: config.limits.verifications_max,
         }));

@@ -4,11 +4,10 @@
 use std::sync::Arc;
 
 use ao::{Effects, Id, Message, MessageKind, Outgoing, Tags, hash_parts};
-use processes::Module;
 
 use crate::error::LogError;
 use crate::log::{Append, Body, Log, Pushed, Stream};
-use crate::runtime::{Sending, find_module};
+use crate::runtime::{Programs, Sending};
 
 /// The tag by which a sender asks to be told if its receiver is no process, or could not handle the message.
 const NOTIFY: &str = "Notify-Undeliverable";
@@ -21,7 +20,7 @@ const ERROR_CHARS_MAX: usize = 500;
 pub(crate) struct Outbox {
     log: Arc<dyn Log>,
     node: Id,
-    modules: Vec<&'static dyn Module>,
+    programs: Arc<Programs>,
 }
 
 /// A message on its way, and what its chain was so far.
@@ -33,8 +32,8 @@ struct Letter<'a> {
 
 impl Outbox {
     /// Delivers into this log, for the node with this address.
-    pub(crate) fn new(log: Arc<dyn Log>, node: Id, modules: Vec<&'static dyn Module>) -> Self {
-        Self { log, node, modules }
+    pub(crate) fn new(log: Arc<dyn Log>, node: Id, programs: Arc<Programs>) -> Self {
+        Self { log, node, programs }
     }
 
     /// Delivers everything that a process sent in these slots, and returns when it is durable; how many messages it was.
@@ -97,14 +96,17 @@ impl Outbox {
         if let Some(reference) = tags.get("Reference") {
             notice.push("Reference", reference);
         }
-        if find_module(module, &self.modules).is_some() {
+        // A module that is here today and was not yesterday may make another notice on a repeated delivery; its identity is
+        // the same, so that the log keeps the first.
+        let runs = self.programs.check(module);
+        if runs.is_ok() {
             notice = notice.with("Action", "Spawned").with("Process", child.to_string());
             let body = letter.body(letter.sender, tags, data);
             appends.push(Append { stream: Stream::process(child), identity: child, kind: MessageKind::Spawn, body });
         } else {
             notice = notice
                 .with("Action", "Spawn-Error")
-                .with("Error", format!("there is no module '{module:.64}' on this node"));
+                .with("Error", format!("there is no module '{module:.64}': {}", runs.err().unwrap_or_default()));
         }
         let identity = hash_parts(&[b"aobench spawned", child.as_bytes()]);
         let body = letter.body(&self.node, notice, Vec::new());

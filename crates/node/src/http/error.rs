@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn every_refusal_of_an_item_has_its_status_and_code() {
         let process = Id::new([7; 32]);
-        let module = SubmitError::UnknownModule { module: "x".to_owned(), known: "token".to_owned() };
+        let module = SubmitError::UnknownModule { module: "x".to_owned(), reason: "token".to_owned() };
         for (error, status, code) in [
             (SubmitError::BadItem(ao::ItemError::Truncated(3)), 400, "bad-item"),
             (SubmitError::NoTarget, 400, "no-target"),

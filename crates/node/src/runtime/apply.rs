@@ -1,17 +1,19 @@
 //! Handling messages: a batch in one transaction, each message in a savepoint of its own. A fault undoes its message and
 //! becomes its result; a failure of the machine undoes the batch and stops the process.
 
-use ao::{Effects, Message, MessageKind};
-use processes::{Env, Module};
+use ao::{Effects, Message};
+use processes::Env;
 
 use super::process_file::{ProcessFile, kind_text};
+use super::program::Program;
 use crate::log::{Body, Logged};
-use crate::{console, limits, outbox};
+use crate::wasm::Failure;
+use crate::{limits, outbox};
 
 /// What is fixed about a process from its spawn on.
 pub(crate) struct Identity {
     /// What it runs.
-    pub module: &'static dyn Module,
+    pub program: Program,
     /// What it knows about itself.
     pub env: Env,
     /// When it was spawned, milliseconds since 1970.
@@ -36,9 +38,30 @@ pub(crate) fn apply(file: &ProcessFile, identity: &Identity, records: Vec<Logged
         applied.messages += 1;
         Ok(applied)
     });
+    let outcome = outcome.and_then(|applied| identity.settle(file).map(|()| applied));
     let end = if outcome.is_ok() { "COMMIT" } else { "ROLLBACK" };
-    file.connection().execute_batch(end).map_err(text)?;
-    outcome
+    let ended = file.connection().execute_batch(end).map_err(text);
+    if outcome.is_err() || ended.is_err() {
+        identity.forget();
+    }
+    ended.and(outcome)
+}
+
+impl Identity {
+    /// After a batch, within its transaction.
+    fn settle(&self, file: &ProcessFile) -> Result<(), String> {
+        match &self.program {
+            Program::Native(_) => Ok(()),
+            Program::Wasm(process) => process.settle(file.connection()),
+        }
+    }
+
+    /// The batch was undone.
+    fn forget(&self) {
+        if let Program::Wasm(process) = &self.program {
+            process.forget();
+        }
+    }
 }
 
 /// Handles one record; whether it ended in a fault.
@@ -77,17 +100,11 @@ fn attempt(
 ) -> Result<Result<Effects, String>, String> {
     let run = |sql: &str| file.connection().execute_batch(sql).map_err(|error| error.to_string());
     run("SAVEPOINT message")?;
-    let outcome = file.database.handle(|store| {
-        if message.kind == MessageKind::Spawn {
-            identity.module.spawn(store, message, &identity.env)
-        } else {
-            console::handle(identity.module, store, message, &identity.env)
-        }
-    });
-    let outcome = match outcome {
-        Err(fault) if fault.is_of_the_machine() => return Err(fault.to_string()),
-        Err(fault) => Err(fault.to_string()),
-        Ok(effects) => within_limits(effects, hops),
+    let accept = |effects| within_limits(effects, hops);
+    let outcome = match identity.program.handle(file, &identity.env, message, accept) {
+        Err(Failure::Machine(reason)) => return Err(reason),
+        Err(Failure::Message(reason)) => Err(reason),
+        Ok(effects) => Ok(effects),
     };
     run(if outcome.is_ok() { "RELEASE message" } else { "ROLLBACK TO message; RELEASE message" })?;
     Ok(outcome)

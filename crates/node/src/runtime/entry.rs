@@ -4,10 +4,11 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use ao::{Id, Tags};
-use processes::{Env, Module, module_by_id, module_by_name, module_id};
+use processes::Env;
 
 use super::apply::Identity;
 use super::process_file::{ProcessFile, Progress};
+use super::program::Programs;
 use crate::error::ReadError;
 use crate::log::{Body, Log, Stream};
 
@@ -47,8 +48,8 @@ pub(crate) struct Information {
 
 impl Information {
     /// The name of its module.
-    pub(crate) fn module(&self) -> &'static str {
-        self.identity.module.name()
+    pub(crate) fn module(&self) -> &str {
+        self.identity.program.name()
     }
 
     /// Its owner.
@@ -132,11 +133,30 @@ impl Entry {
         file.as_ref().map(work).ok_or(rusqlite::Error::InvalidQuery)
     }
 
+    /// The same unless a thread is at work with it.
+    pub(super) fn with_free_file<T>(
+        &self,
+        folder: &Path,
+        work: impl FnOnce(&ProcessFile) -> T,
+    ) -> rusqlite::Result<Option<T>> {
+        let head = self.view().head;
+        let Ok(mut file) = self.file.try_lock() else { return Ok(None) };
+        if file.is_none() {
+            *file = Some(ProcessFile::open(folder, &self.process, head)?);
+        }
+        Ok(file.as_ref().map(work))
+    }
+
+    /// What is fixed about it, if it was read already.
+    pub(super) fn known(&self) -> Option<Arc<Information>> {
+        self.information.get().cloned()
+    }
+
     /// What is fixed about it, read from its spawn once.
     pub(super) fn information(
         &self,
         log: &dyn Log,
-        modules: &[&'static dyn Module],
+        programs: &Programs,
         node: Id,
     ) -> Result<Arc<Information>, ReadError> {
         if let Some(information) = self.information.get() {
@@ -147,17 +167,12 @@ impl Entry {
         let unreadable = |reason: String| ReadError::Store { process, reason };
         let message = Body::decode(&spawn.body).and_then(|body| body.into_message(&spawn)).map_err(unreadable)?;
         let name = message.tag("Module").unwrap_or_default();
-        let module = find_module(name, modules)
-            .ok_or_else(|| unreadable(format!("its module '{name}' is not in this version of the node")))?;
-        let env = Env { process, owner: message.from, tags: message.tags, node };
+        let env = Env { process, owner: message.from, tags: message.tags.clone(), node };
+        let program = programs
+            .find(name, &env)
+            .map_err(|reason| unreadable(format!("its module '{name}' cannot run: {reason}")))?;
         let information =
-            Arc::new(Information { identity: Identity { module, env, spawned_ms: message.timestamp_ms } });
+            Arc::new(Information { identity: Identity { program, env, spawned_ms: message.timestamp_ms } });
         Ok(Arc::clone(self.information.get_or_init(|| information)))
     }
-}
-
-/// A module by its id or its name.
-pub(crate) fn find_module(text: &str, more: &[&'static dyn Module]) -> Option<&'static dyn Module> {
-    let added = more.iter().copied().find(|module| module.name() == text || module_id(*module).to_string() == text);
-    added.or_else(|| module_by_name(text)).or_else(|| text.parse().ok().and_then(|id| module_by_id(&id)))
 }

@@ -4,6 +4,7 @@
 mod apply;
 mod entry;
 mod process_file;
+mod program;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
@@ -12,20 +13,27 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use ao::{Effects, Id, Message};
-use processes::Module;
 use tokio::sync::watch;
 
 use crate::error::{LogError, NodeError, ReadError};
 use crate::limits;
-use crate::log::{Log, Stream, StreamKind};
+use crate::log::{Body, Log, Stream, StreamKind};
 use crate::metrics::Metrics;
 use crate::outbox::Outbox;
 
-pub(crate) use entry::{Entry, Information, find_module};
+pub(crate) use entry::{Entry, Information};
 pub(crate) use process_file::{ResultReader, Sending, path};
+pub(crate) use program::Programs;
+
+use apply::Identity;
+use process_file::ProcessFile;
+use program::Program;
 
 /// The name of the alarm among the clocks of a process.
 pub(crate) const ALARM: &str = "Wake";
+
+/// The stack of a thread: four times what a module may use of it.
+const STACK_BYTES: usize = 4 * 1024 * 1024;
 
 /// What a runtime is made of.
 pub(crate) struct Parts {
@@ -33,8 +41,8 @@ pub(crate) struct Parts {
     pub log: Arc<dyn Log>,
     /// Where the files of processes lie.
     pub folder: PathBuf,
-    /// Modules beyond those of the `processes` crate.
-    pub modules: Vec<&'static dyn Module>,
+    /// What processes can run.
+    pub programs: Arc<Programs>,
     /// The address of the node.
     pub node: Id,
     /// Who delivers what processes send.
@@ -84,7 +92,7 @@ impl Runtime {
         let mut running = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         for number in 0..threads.max(1) {
             let shared = Arc::clone(&self.shared);
-            let thread = std::thread::Builder::new().name(format!("runtime-{number}"));
+            let thread = std::thread::Builder::new().name(format!("runtime-{number}")).stack_size(STACK_BYTES);
             running.push(thread.spawn(move || shared.run()).map_err(NodeError::Thread)?);
         }
         Ok(())
@@ -114,7 +122,7 @@ impl Runtime {
     /// What is fixed about a process, read from its spawn.
     pub(crate) fn information(&self, entry: &Entry) -> Result<Arc<Information>, ReadError> {
         let parts = &self.shared.parts;
-        entry.information(&*parts.log, &parts.modules, parts.node)
+        entry.information(&*parts.log, &parts.programs, parts.node)
     }
 
     /// Changes whenever a process has come further.
@@ -138,10 +146,11 @@ impl Runtime {
         let information = self.information(entry)?;
         let failed = |reason: String| ReadError::Store { process: entry.process(), reason };
         let head = entry.view().head;
-        entry
-            .with_file(&self.shared.parts.folder, head, |file| apply::dry_run(file, &information.identity, message))
-            .map_err(|error| failed(error.to_string()))?
-            .map_err(failed)
+        let answered = entry.with_file(&self.shared.parts.folder, head, |file| {
+            self.shared.wake(entry.process(), &information.identity, file)?;
+            apply::dry_run(file, &information.identity, message)
+        });
+        answered.map_err(|error| failed(error.to_string()))?.map_err(failed)
     }
 
     /// Ends the threads once they are done with the batches in their hands.
@@ -153,6 +162,9 @@ impl Runtime {
             if thread.join().is_err() {
                 tracing::error!("a thread of the runtime panicked");
             }
+        }
+        for entry in self.entries() {
+            self.shared.rest(&entry);
         }
     }
 }
@@ -203,7 +215,7 @@ impl Shared {
     fn turn(&self, entry: &Entry) -> Result<(), String> {
         let parts = &self.parts;
         let text = |error: ReadError| error.to_string();
-        let information = entry.information(&*parts.log, &parts.modules, parts.node).map_err(text)?;
+        let information = entry.information(&*parts.log, &parts.programs, parts.node).map_err(text)?;
         let head = entry.view().head;
         let began = Instant::now();
         let applied = entry
@@ -217,6 +229,7 @@ impl Shared {
                 let applied = if records.is_empty() {
                     apply::Applied::default()
                 } else {
+                    self.wake(entry.process(), &information.identity, file)?;
                     apply::apply(file, &information.identity, records)?
                 };
                 entry.set_progress(file.progress().map_err(|error| error.to_string())?);
@@ -227,7 +240,47 @@ impl Shared {
             parts.metrics.batch_applied(applied.messages, applied.faults, began.elapsed().as_secs_f64());
             self.has_progress();
         }
+        self.make_room();
         self.deliver(entry, head)
+    }
+
+    /// Brings a WebAssembly module to where its process is; others are always there.
+    fn wake(&self, process: Id, identity: &Identity, file: &ProcessFile) -> Result<(), String> {
+        let Program::Wasm(program) = &identity.program else { return Ok(()) };
+        let applied = file.progress().map_err(|error| error.to_string())?.applied;
+        program.wake(file.connection(), applied, |from| {
+            let records = self.parts.log.read(&Stream::process(process), from, limits::RUNTIME_BATCH_MAX);
+            let records = records.map_err(|error| error.to_string())?;
+            records.iter().map(|record| Body::decode(&record.body)?.into_message(record)).collect()
+        })
+    }
+
+    /// Puts processes aside that take memory and were idle longest.
+    fn make_room(&self) {
+        while let Some(process) = self.parts.programs.wasm().crowded() {
+            let entry = self.state().entries.get(&process).cloned();
+            if !entry.is_some_and(|entry| self.rest(&entry)) {
+                return;
+            }
+        }
+    }
+
+    /// Puts a process aside unless it is at work; whether that was done.
+    fn rest(&self, entry: &Entry) -> bool {
+        let Some(information) = entry.known() else { return false };
+        let Program::Wasm(program) = &information.identity.program else { return false };
+        match entry.with_free_file(&self.parts.folder, |file| program.rest(file.connection())) {
+            Ok(None) => false,
+            Ok(Some(Ok(()))) => true,
+            Ok(Some(Err(reason))) => {
+                tracing::warn!(process = %entry.process(), %reason, "a snapshot could not be written");
+                true
+            }
+            Err(error) => {
+                tracing::warn!(process = %entry.process(), %error, "a snapshot could not be written");
+                false
+            }
+        }
     }
 
     /// Delivers what the process has sent and marks it as delivered.

@@ -20,3 +20,8 @@ mod recovery;
 mod running;
 mod transfers;
 mod untrusted;
+mod wasm_aos;
+mod wasm_gateway;
+mod wasm_hostile;
+mod wasm_modules;
+mod wasm_place;

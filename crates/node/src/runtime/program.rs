@@ -1,0 +1,142 @@
+//! What a process can run: a native module, or a WebAssembly module of AO.
+
+use std::sync::Arc;
+
+use ao::{Effects, Message, MessageKind};
+use processes::{Env, Module, module_by_id, module_by_name, module_id};
+
+use super::process_file::ProcessFile;
+use crate::console;
+use crate::wasm::{self, Failure};
+
+/// What a process runs.
+pub(crate) enum Program {
+    /// A module of this binary, over the tables of the process.
+    Native(&'static dyn Module),
+    /// A module of AO, over its own memory.
+    Wasm(Box<wasm::Process>),
+}
+
+/// A clock of a process.
+pub(crate) struct Clock<'a> {
+    /// Its name, and the action of its ticks.
+    pub name: &'a str,
+    /// Its period, milliseconds.
+    pub every_ms: u64,
+}
+
+/// The modules that a node can run.
+pub(crate) struct Programs {
+    native: Vec<&'static dyn Module>,
+    wasm: Arc<wasm::Host>,
+}
+
+impl Programs {
+    /// The native modules of the `processes` crate, these, and those of the host.
+    pub(crate) fn new(native: Vec<&'static dyn Module>, wasm: Arc<wasm::Host>) -> Self {
+        Self { native, wasm }
+    }
+
+    /// The native modules.
+    pub(crate) fn natives(&self) -> impl Iterator<Item = &'static dyn Module> {
+        processes::MODULES.iter().chain(&self.native).copied()
+    }
+
+    /// The names of the native modules.
+    pub(crate) fn names(&self) -> Vec<&'static str> {
+        self.natives().map(|module| module.name()).collect()
+    }
+
+    fn native(&self, text: &str) -> Option<&'static dyn Module> {
+        let mut added = self.native.iter().copied();
+        let added = added.find(|module| module.name() == text || module_id(*module).to_string() == text);
+        added.or_else(|| module_by_name(text)).or_else(|| text.parse().ok().and_then(|id| module_by_id(&id)))
+    }
+
+    /// Whether there is a module with this id or name; the error says what to do about one that is not.
+    pub(crate) fn check(&self, text: &str) -> Result<(), String> {
+        if self.native(text).is_some() {
+            return Ok(());
+        }
+        let known = self.names().join(", ");
+        let Ok(id) = text.parse::<ao::Id>() else {
+            return Err(format!("this node has {known}, and WebAssembly modules by the id of their transaction"));
+        };
+        match self.wasm.has(&id) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(format!(
+                "this node has {known}; add a WebAssembly module with `aobench module add FILE --id {id}`, or upload its \
+                 transaction"
+            )),
+            Err(reason) => Err(reason),
+        }
+    }
+
+    /// What a process of that module runs.
+    pub(crate) fn find(&self, text: &str, env: &Env) -> Result<Program, String> {
+        if let Some(module) = self.native(text) {
+            return Ok(Program::Native(module));
+        }
+        let found = match text.parse() {
+            Ok(id) => self.wasm.process(&id, env.clone())?,
+            Err(_) => None,
+        };
+        found
+            .map(|process| Program::Wasm(Box::new(process)))
+            .ok_or_else(|| "it is not on this node any more".to_owned())
+    }
+
+    /// The host of the WebAssembly modules.
+    pub(super) fn wasm(&self) -> &wasm::Host {
+        &self.wasm
+    }
+}
+
+impl Program {
+    /// The name of the module.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Native(module) => module.name(),
+            Self::Wasm(process) => process.name(),
+        }
+    }
+
+    /// The clocks that run from the spawn on.
+    pub(crate) fn clocks(&self) -> Vec<Clock<'_>> {
+        match self {
+            Self::Native(module) => {
+                module.crons().iter().map(|cron| Clock { name: cron.action, every_ms: cron.every_ms }).collect()
+            }
+            Self::Wasm(process) => {
+                process.crons().iter().map(|cron| Clock { name: &cron.name, every_ms: cron.every_ms }).collect()
+            }
+        }
+    }
+
+    /// Handles a message. What `accept` refuses has not happened; the tables are the caller's to roll back.
+    pub(super) fn handle(
+        &self,
+        file: &ProcessFile,
+        env: &Env,
+        message: &Message,
+        accept: impl FnOnce(Effects) -> Result<Effects, String>,
+    ) -> Result<Effects, Failure> {
+        match self {
+            Self::Wasm(process) => process.handle(message, accept),
+            Self::Native(module) => {
+                let outcome = file.database.handle(|store| {
+                    if message.kind == MessageKind::Spawn {
+                        module.spawn(store, message, env)
+                    } else {
+                        console::handle(*module, store, message, env)
+                    }
+                });
+                match outcome {
+                    Err(fault) if fault.is_of_the_machine() => Err(Failure::Machine(fault.to_string())),
+                    Err(fault) => Err(Failure::Message(fault.to_string())),
+                    Ok(effects) => accept(effects).map_err(Failure::Message),
+                }
+            }
+        }
+    }
+}

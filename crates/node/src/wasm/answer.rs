@@ -1,0 +1,151 @@
+//! What a module answers: the JSON of `handle`, as the effects that a native process would have.
+
+use ao::{Effects, Outgoing, Output, Spawn, Tag, Tags};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// Tags that the node sets itself; a process cannot speak for another by writing them.
+const REWRITTEN: [&str; 5] = ["Data-Protocol", "Type", "From-Process", "From-Module", "Assignments"];
+
+/// How Lua's allocator ends an output when its memory is at its limit; what came before it is half done.
+const OUT_OF_MEMORY: &str = "not enough memory for buffer allocation";
+
+#[derive(Deserialize)]
+struct Answer {
+    ok: bool,
+    #[serde(default)]
+    response: Value,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+struct Response {
+    output: Value,
+    messages: Value,
+    spawns: Value,
+    error: Value,
+}
+
+/// The effects of an answer, or the error in it.
+pub(super) fn effects(json: &str) -> Result<Effects, String> {
+    let unreadable =
+        |error: serde_json::Error| format!("the module answered with something that is not AO's JSON: {error}");
+    let answer: Answer = serde_json::from_str(json).map_err(unreadable)?;
+    if !answer.ok {
+        return Err(text(answer.response));
+    }
+    let response: Response = serde_json::from_value(answer.response).map_err(unreadable)?;
+    if !matches!(&response.error, Value::Null | Value::Bool(false)) && response.error != Value::String(String::new()) {
+        return Err(text(response.error));
+    }
+    let output = output(response.output);
+    if output.data.ends_with(OUT_OF_MEMORY) {
+        return Err(output.data);
+    }
+    Ok(Effects {
+        messages: list(response.messages).into_iter().filter_map(message).collect(),
+        spawns: list(response.spawns).into_iter().filter_map(spawn).collect(),
+        output,
+        wake_at_ms: None,
+    })
+}
+
+/// Lua cannot tell an empty list from an empty table.
+fn list(value: Value) -> Vec<Value> {
+    match value {
+        Value::Array(values) => values,
+        _ => Vec::new(),
+    }
+}
+
+/// A message. As in AO's messenger unit one that lacks a target or has tags that are not texts goes nowhere: aos' token
+/// sends such ones to the devices of another dialect.
+fn message(value: Value) -> Option<Outgoing> {
+    let target = value.get("Target")?.as_str()?.parse().ok()?;
+    let mut tags = tags(value.get("Tags")?)?;
+    for name in REWRITTEN {
+        tags.remove(name);
+    }
+    Some(Outgoing { target, tags, data: data(&value) })
+}
+
+fn spawn(value: Value) -> Option<Spawn> {
+    let mut tags = tags(value.get("Tags")?)?;
+    for name in REWRITTEN {
+        tags.remove(name);
+    }
+    Some(Spawn { tags, data: data(&value) })
+}
+
+fn tags(value: &Value) -> Option<Tags> {
+    match value {
+        Value::Array(tags) => tags
+            .iter()
+            .map(|tag| Some(Tag::new(tag.get("name")?.as_str()?, tag.get("value")?.as_str()?)))
+            .collect::<Option<Tags>>(),
+        Value::Object(none) if none.is_empty() => Some(Tags::new()),
+        _ => None,
+    }
+}
+
+fn data(value: &Value) -> Vec<u8> {
+    match value.get("Data") {
+        None | Some(Value::Null) => Vec::new(),
+        Some(Value::String(text)) => text.clone().into_bytes(),
+        Some(other) => other.to_string().into_bytes(),
+    }
+}
+
+/// The output: its text, and the whole of it where a client of AO reads more than the text.
+fn output(value: Value) -> Output {
+    match value {
+        Value::Null => Output::default(),
+        Value::String(data) => Output { data, ..Output::default() },
+        Value::Object(fields) => {
+            let shown = fields.get("data").map(|data| data.get("output").unwrap_or(data).clone());
+            Output { data: shown.map(text).unwrap_or_default(), raw: Some(Value::Object(fields)), ..Output::default() }
+        }
+        other => Output { data: text(other.clone()), raw: Some(other), ..Output::default() },
+    }
+}
+
+fn text(value: Value) -> String {
+    match value {
+        Value::String(text) => text,
+        Value::Null => "an error without a text".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn messages_without_a_place_to_go_are_left_out() {
+        let target = ao::Id::new([1; 32]);
+        let answer = json!({ "ok": true, "response": { "Output": { "data": "2", "print": true }, "Spawns": {}, "Messages": [
+            { "Target": target, "Tags": [{ "name": "Action", "value": "A" }, { "name": "From-Process", "value": "x" }], "Data": "d" },
+            { "Tags": [{ "name": "device", "value": "patch@1.0" }, { "name": "balances", "value": { "a": "1" } }] },
+            { "Target": "nowhere", "Tags": [] },
+        ] } });
+        let effects = effects(&answer.to_string()).unwrap();
+        assert_eq!(effects.messages, [Outgoing::new(target, "A").data("d")]);
+        assert_eq!((effects.output.data.as_str(), effects.output.raw.unwrap()["print"].clone()), ("2", json!(true)));
+    }
+
+    #[test]
+    fn every_form_of_an_error_is_one() {
+        for answer in [
+            json!({ "ok": false, "response": "no" }),
+            json!({ "ok": true, "response": { "Error": "no", "Messages": [] } }),
+            json!({ "ok": true, "response": { "Error": { "code": 1 } } }),
+            json!({ "ok": true, "response": { "Output": format!("x {OUT_OF_MEMORY}") } }),
+            json!(7),
+        ] {
+            assert!(effects(&answer.to_string()).is_err(), "{answer}");
+        }
+    }
+}

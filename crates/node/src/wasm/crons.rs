@@ -1,0 +1,88 @@
+//! The clocks that a process asks for in the tags of its spawn: `Cron-Interval`, then the `Cron-Tag-…` of its ticks.
+
+use ao::Tags;
+
+use crate::limits::CRON_PERIOD_MS_MIN;
+
+/// Clocks of one process.
+const CRONS_MAX: usize = 16;
+/// How a tag of a tick begins.
+const TAG_PREFIX: &str = "Cron-Tag-";
+
+/// A clock of a process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Cron {
+    /// Its name, the action of its ticks in the log.
+    pub name: String,
+    /// Its period, milliseconds.
+    pub every_ms: u64,
+    /// The tags of its ticks as the process is given them.
+    pub tags: Tags,
+}
+
+/// The clocks of a process; one that cannot be understood is left out, and the node says so in its log.
+pub(super) fn of(tags: &Tags) -> Vec<Cron> {
+    let mut crons: Vec<Option<Cron>> = Vec::new();
+    for tag in tags {
+        if tag.is_named("Cron-Interval") {
+            let number = crons.len();
+            let every_ms = period_ms(&tag.value).filter(|_| number < CRONS_MAX);
+            if every_ms.is_none() {
+                tracing::warn!(interval = %tag.value, "a clock of a process is not one that this node has");
+            }
+            crons.push(every_ms.map(|every_ms| Cron {
+                name: format!("Cron-{number}-{every_ms}"),
+                every_ms,
+                tags: Tags::new(),
+            }));
+        } else if let (Some(name), Some(Some(cron))) = (strip(&tag.name), crons.last_mut()) {
+            cron.tags.push(name, &tag.value);
+        }
+    }
+    crons.into_iter().flatten().collect()
+}
+
+/// The tags of the clock of that name.
+pub(super) fn tags_of<'a>(crons: &'a [Cron], name: &str) -> Option<&'a Tags> {
+    crons.iter().find(|cron| cron.name == name).map(|cron| &cron.tags)
+}
+
+fn strip(name: &str) -> Option<&str> {
+    let (start, rest) = name.split_at_checked(TAG_PREFIX.len())?;
+    start.eq_ignore_ascii_case(TAG_PREFIX).then_some(rest)
+}
+
+/// `5-minutes` in milliseconds. AO's client also takes months and years, of which its own unit knows nothing.
+fn period_ms(text: &str) -> Option<u64> {
+    let (number, unit) = text.split_once('-')?;
+    let unit_ms: u64 = match unit.strip_suffix('s').unwrap_or(unit) {
+        "second" => 1000,
+        "minute" => 60_000,
+        "hour" => 3_600_000,
+        "day" => 86_400_000,
+        "week" => 7 * 86_400_000,
+        "block" => crate::limits::BLOCK_MS,
+        _ => return None,
+    };
+    let every_ms = number.parse::<u64>().ok()?.checked_mul(unit_ms)?;
+    (every_ms > 0).then_some(every_ms.max(CRON_PERIOD_MS_MIN))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks_are_read_in_order_with_their_tags() {
+        let tags = Tags::new()
+            .with("Cron-Interval", "5-minutes")
+            .with("Cron-Tag-Action", "Tick")
+            .with("Cron-Interval", "1-eon")
+            .with("Cron-Tag-Action", "Never")
+            .with("Cron-Interval", "1-hour")
+            .with("Cron-Tag-Action", "Hour");
+        let crons = of(&tags);
+        assert_eq!(crons.iter().map(|cron| cron.every_ms).collect::<Vec<_>>(), [300_000, 3_600_000]);
+        assert_eq!(tags_of(&crons, &crons[1].name).unwrap().get("Action"), Some("Hour"));
+    }
+}

@@ -1,0 +1,95 @@
+//! A message and its process as AO's modules are given them: JSON with the keys of AO's compute unit.
+
+use ao::{Id, Message, MessageKind, Tags};
+use processes::Env;
+use serde_json::{Value, json};
+
+use super::crons::{self, Cron};
+
+/// Tags that would speak for the sender; the node has decided who that is.
+const STRIPPED: [&str; 2] = ["From", "Owner"];
+
+/// What a process knows of itself and its module.
+pub(super) fn environment(env: &Env, module: &Id, owner: &Id, tags: &Tags) -> String {
+    let mut process = env.tags.clone();
+    // What this node signs for a process of its own is to be trusted as what an authority signs.
+    if !process.all("Authority").any(|authority| authority.contains(&env.node.to_string())) {
+        process.push("Authority", env.node.to_string());
+    }
+    json!({
+        "Process": { "Id": env.process, "Owner": env.owner, "Tags": process },
+        "Module": { "Id": module, "Owner": owner, "Tags": tags },
+    })
+    .to_string()
+}
+
+/// A message.
+pub(super) fn message(message: &Message, env: &Env, crons: &[Cron]) -> String {
+    if message.kind == MessageKind::Cron {
+        return tick(message, env, crons).to_string();
+    }
+    let mut tags: Tags =
+        message.tags.iter().filter(|tag| !STRIPPED.iter().any(|name| tag.is_named(name))).cloned().collect();
+    let is_spawn = message.kind == MessageKind::Spawn;
+    let mut lacking = |name: &str, value: &str| {
+        if tags.get(name).is_none() {
+            tags.push(name, value);
+        }
+    };
+    lacking("Data-Protocol", "ao");
+    lacking("Variant", "ao.TN.1");
+    lacking("Type", if is_spawn { "Process" } else { "Message" });
+    let mut from = message.from;
+    if message.kind == MessageKind::Pushed {
+        // A parent waits for the news of its child from itself: AO's messenger unit sends it in the parent's name.
+        if message.from == env.node && message.action() == "Spawned" {
+            from = env.process;
+        }
+        lacking("From-Process", &from.to_string());
+        lacking("Pushed-For", &message.pushed_for.to_string());
+    }
+    let owner = if from == message.from { message.owner } else { from };
+    let mut value = json!({
+        "Id": message.id,
+        "Signature": "",
+        "Data": String::from_utf8_lossy(&message.data),
+        "Owner": owner,
+        "Anchor": message.anchor,
+        "From": from,
+        "Tags": tags,
+        "Target": message.target,
+        "Epoch": 0,
+        "Nonce": message.slot,
+        "Timestamp": message.timestamp_ms,
+        "Block-Height": message.block_height,
+        "Hash-Chain": "",
+        "Cron": false,
+    });
+    if let Value::Object(fields) = &mut value {
+        if owner != from {
+            fields.insert("Forwarded-By".to_owned(), json!(owner));
+        }
+        if message.read_only {
+            fields.insert("Read-Only".to_owned(), Value::Bool(true));
+        }
+    }
+    value.to_string()
+}
+
+/// A tick comes from the owner of the process, with the tags of its clock and nothing else.
+fn tick(message: &Message, env: &Env, crons: &[Cron]) -> Value {
+    let tags = crons::tags_of(crons, message.action()).cloned().unwrap_or_else(|| message.tags.clone());
+    json!({
+        "Id": message.id,
+        "Owner": env.owner,
+        "From": env.owner,
+        "Target": message.target,
+        "Tags": tags,
+        "Data": "",
+        "Epoch": 0,
+        "Nonce": message.slot,
+        "Timestamp": message.timestamp_ms,
+        "Block-Height": message.block_height,
+        "Cron": true,
+    })
+}
