@@ -64,7 +64,7 @@ impl Gateway {
     pub(crate) fn begin_parts(&self) -> Result<Id, GatewayError> {
         let failed = |source| GatewayError::disk("beginning an upload", source);
         let mut id = [0; 32];
-        getrandom::fill(&mut id).map_err(|error| failed(error.into()))?;
+        getrandom::fill(&mut id).map_err(|error| failed(std::io::Error::other(error.to_string())))?;
         let file = tempfile::Builder::new().prefix(RECEIVING_PREFIX).tempfile_in(&self.files).map_err(failed)?;
         let mut open = self.parts.open();
         if open.len() >= OPEN_MAX {
