@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 
 import { connect, createSigner } from '@permaweb/aoconnect'
 
+import { redirected } from '../redirect.mjs'
 import { check } from '../suite.mjs'
 import { jwk } from '../wallets.mjs'
 
@@ -95,3 +96,13 @@ check(CLIENT, 'request, a signed HTTP message', async node => {
   const answer = await ao(node).request({ path: `/${token}~process@1.0/push`, method: 'POST', target: token, Action: 'Info', 'signing-format': 'httpsig' })
   if (!answer.ok) throw new Error((await answer.json()).error)
 })
+
+// These ask the same built-in address as in legacy mode; there it is checked that they fail as they are.
+check(CLIENT, 'getLastSlot, getMessages, getMessageById, their router redirected', node => redirected(node.url, async () => {
+  const { token } = node.genesis
+  const messageId = await ao(node).message({ process: token, tags: tags({ Action: 'Info' }), returnMessageId: true })
+  assert.match(await ao(node).getLastSlot({ processId: token }), /^\d+$/)
+  const page = await ao(node).getMessages({ processId: token, from: '0', to: '9999999999999', limit: '2' })
+  assert.equal(page.edges.length, 2)
+  assert.equal((await ao(node).getMessageById({ processId: token, messageId })).message.id, messageId)
+}))

@@ -412,6 +412,14 @@ impl Core {
         }
     }
 
+    /// The message with an id, of whatever process, if it has been entered among the transactions.
+    pub(crate) fn message(&self, id: &Id) -> Option<Message> {
+        let transaction = self.gateway().transactions().transaction(id).ok()??;
+        let Held::Slot(process, slot) = transaction.held else { return None };
+        let logged = self.logged(&process, slot)?;
+        Body::decode(&logged.body).and_then(|body| body.into_message(&logged)).ok()
+    }
+
     fn logged(&self, process: &Id, slot: u64) -> Option<Logged> {
         self.parts.log.read(&Stream::process(*process), slot, 1).ok()?.pop()
     }

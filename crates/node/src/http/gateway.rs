@@ -22,7 +22,7 @@ use ao::Id;
 
 use super::error::HttpError;
 use super::extract::{PathId, QueryOf};
-use super::limits::FILE_PIECE_BYTES;
+use super::limits::{FILE_PIECE_BYTES, INDEX_WAIT};
 use super::range::{Wanted, wanted};
 use super::scheduler_unit::{self, ScheduleQuery};
 use super::state::{Shared, one_more};
@@ -91,7 +91,9 @@ pub(crate) async fn data(
     if let Some(process) = query.process(id)? {
         return scheduler_unit::schedule(&shared, id, process, query).await;
     }
-    let stored = find(&shared, id).await?;
+    let Some(stored) = shared.blocking(move |core| core.gateway().find(&id)).await? else {
+        return data_of_message(&shared, id).await;
+    };
     let etag = format!("\"{id}\"");
     if headers.get(IF_NONE_MATCH).is_some_and(|given| given.as_bytes() == etag.as_bytes()) {
         return Ok(StatusCode::NOT_MODIFIED.into_response());
@@ -150,9 +152,30 @@ pub(crate) async fn models(State(shared): State<Shared>) -> Result<Json<Value>, 
     Ok(Json(json!({ "models": models.iter().map(entry).collect::<Vec<_>>() })))
 }
 
+/// The data of a message or of a process: on AO's network these are on Arweave too.
+async fn data_of_message(shared: &Shared, id: Id) -> Result<Response, HttpError> {
+    let message = shared.blocking(move |core| {
+        core.index_transactions(INDEX_WAIT);
+        Ok::<_, GatewayError>(core.message(&id))
+    });
+    let message = message.await?.ok_or_else(|| unknown(id))?;
+    let kind = message.tag("Content-Type").unwrap_or("text/plain").to_owned();
+    let mut response = message.data.into_response();
+    for (name, value) in
+        [(CONTENT_TYPE, kind.as_str()), (CACHE_CONTROL, FOR_EVER), (CONTENT_SECURITY_POLICY, POLICY_OF_STRANGERS)]
+    {
+        set(&mut response, name, value);
+    }
+    Ok(response)
+}
+
+fn unknown(id: Id) -> HttpError {
+    HttpError::not_found(format!("there is no data {id} on this node"))
+}
+
 async fn find(shared: &Shared, id: Id) -> Result<Stored, HttpError> {
     let stored = shared.blocking(move |core| core.gateway().find(&id)).await?;
-    stored.ok_or_else(|| HttpError::not_found(format!("there is no data {id} on this node")))
+    stored.ok_or_else(|| unknown(id))
 }
 
 async fn stream(shared: &Shared, stored: &Stored, start: u64, length: u64) -> Result<Body, HttpError> {

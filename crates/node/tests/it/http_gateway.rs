@@ -251,3 +251,17 @@ async fn an_upload_comes_in_parts_in_any_order() {
     assert_eq!(running.post(&format!("{path}/0"), bytes.clone()).await.refusal(), (404, "unknown-upload"));
     assert_eq!(running.post(&format!("{path}/x"), bytes).await.refusal(), (400, "bad-number"));
 }
+
+#[tokio::test]
+async fn the_data_of_a_message_is_found_by_its_id() {
+    let running = Running::start().await;
+    let tags = [("Data-Protocol", "ao"), ("Type", "Message"), ("Action", "Info"), ("Content-Type", "text/html")];
+    let tags = tags.iter().map(|(name, value)| ao::Tag::new(*name, *value)).collect();
+    let item = DataItem::sign(&running.wallet, Some(running.token), None, tags, b"<b>hello</b>".to_vec()).unwrap();
+    assert_eq!(running.post("/", item.to_bytes()).await.status, 202);
+    for path in [format!("/{}", item.id()), format!("/raw/{}", item.id())] {
+        let answer = running.get(&path).await;
+        assert_eq!((answer.body.as_slice(), answer.header("content-type")), (b"<b>hello</b>".as_slice(), "text/html"));
+        assert!(answer.header("content-security-policy").contains("sandbox"));
+    }
+}
