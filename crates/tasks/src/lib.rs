@@ -6,6 +6,7 @@
 //!
 //! - [`Question`]: a row of a dataset; [`ContentHash`]: which rows.
 //! - [`Task`]: made from a [`TaskFile`]; prepares questions, extracts answers, judges them, and has a protocol id.
+//! - [`harness`]: task files of lm-evaluation-harness as a whole, for evaluations that no pool hangs on.
 //! - [`Balance`]: how far one comes without reading the questions.
 //! - [`statistics`]: how sure a score is.
 #![forbid(unsafe_code)]

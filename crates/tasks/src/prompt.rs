@@ -255,7 +255,7 @@ fn filtered_within(bytes: usize) -> Result<(), Error> {
 
 /// Whether a template is short enough to be parsed: the parser calls itself for some operators, so a long row of them
 /// would overflow the stack.
-fn check_tokens(source: &str) -> Result<(), String> {
+pub(crate) fn check_tokens(source: &str) -> Result<(), String> {
     let (mut tags, mut tokens) = (0, 0);
     for token in tokenize(source, false, syntax()) {
         match token.map_err(|error| told(&error))?.0 {

@@ -85,6 +85,32 @@ fn what_is_not_supported_is_refused_by_name() {
 }
 
 #[test]
+fn bombs_in_templates_are_refused_or_stopped() {
+    let rows = r#"[{"question": "abc", "answer": "x"}]"#;
+    for bomb in [
+        "{{ 'x' * 1000000000000000000 }}".to_owned(),
+        "{{ [1] * 1000000000000 }}".to_owned(),
+        "{{ 9 ** 999999 }}".to_owned(),
+        "{{ 'x' | indent(99999999999) }}".to_owned(),
+        "{{ '%99999999999d' | format(1) }}".to_owned(),
+        "{{ '{:>99999999999}'.format(1) }}".to_owned(),
+        "{% set n = namespace(y=question) %}{% for i in range(60) %}{% set n.y = n.y ~ n.y %}{% endfor %}".to_owned(),
+        "{% for a in range(90000) %}{% for b in range(90000) %}{% endfor %}{% endfor %}".to_owned(),
+        format!("{{{{ {}1{} }}}}", "(".repeat(30_000), ")".repeat(30_000)),
+        format!("{{{{ {}question }}}}", "not ".repeat(30_000)),
+    ] {
+        let text = TASK.replace("\"Q: {{question}}\\nA:\"", &serde_json::to_string(&bomb).unwrap());
+        assert_ne!(text, TASK);
+        let asked = Task::from_yaml(&text, "sums.yaml", &no_files).and_then(|task| {
+            let evaluation = task.evaluation(&splits(rows), &Options::default())?;
+            evaluation.requests(0).map(|_| ())
+        });
+        let shown: String = bomb.chars().take(60).collect();
+        assert!(asked.is_err(), "{shown}");
+    }
+}
+
+#[test]
 fn a_file_may_include_others_and_not_itself() {
     let files = BTreeMap::from([
         ("a/base.yaml", "doc_to_text: base\ndescription: from base\ninclude: ../b/deep.yaml\n"),

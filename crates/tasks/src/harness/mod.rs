@@ -2,7 +2,8 @@
 //! and aggregates of that program (version 0.4.13).
 //!
 //! [`crate::Task`] is the narrow part of this that may decide about money: one metric, no chance, strangers' files. Here
-//! the person who runs the evaluation has chosen the file. What is not supported is refused by its name, because a key
+//! the person who runs the evaluation has chosen the file, and results are floats made with logarithms and powers, whose
+//! last bit may differ between machines. What is not supported is refused by its name, because a key
 //! that is passed over silently changes what a score means.
 //!
 //! ```

@@ -1,7 +1,8 @@
 //! Jinja templates as lm-evaluation-harness renders them: `StrictUndefined`, `keep_trailing_newline`, the filter
 //! `regex_replace`, methods of Python's texts and lists, and values written as Python writes them.
 //!
-//! Steps and output are limited. Memory within a template is not: the person who runs the evaluation chose the file.
+//! Steps, output and length are limited, and what makes much out of little is left out. Memory within a template is not
+//! limited otherwise: the person who runs the evaluation chose the file.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -33,6 +34,10 @@ impl Templates {
         environment.set_debug(false);
         environment.set_formatter(write_as_python);
         environment.set_unknown_method_callback(method);
+        // What makes much out of a number, or doubles in a loop; no task file uses them.
+        environment.remove_filter("indent");
+        environment.remove_filter("format");
+        environment.remove_global("namespace");
         environment.add_filter("regex_replace", regex_replace);
         environment.add_filter("string", |value: Any| python_text(&value));
         environment.add_filter("join", join);
@@ -41,6 +46,8 @@ impl Templates {
 
     /// Adds a template under a key.
     pub(super) fn add(&mut self, key: &str, source: &str) -> Result<(), TaskError> {
+        let refused = |reason| TaskError::Template { key: key.to_owned(), reason };
+        crate::prompt::check_tokens(source).map_err(refused)?;
         let added = self.environment.add_template_owned(key.to_owned(), source.to_owned());
         added.map_err(|error| TaskError::Template { key: key.to_owned(), reason: told(&error) })
     }
@@ -134,6 +141,7 @@ fn regex_replace(text: String, pattern: String, replacement: String, count: Opti
 fn method(state: &mut State<'_, '_>, value: &Any, name: &str, arguments: &[Any]) -> Result<Any, Error> {
     match (name, arguments) {
         ("index", [wanted]) => index(value, wanted),
+        ("format", _) => Err(Error::new(ErrorKind::UnknownMethod, "the method 'format' is not supported")),
         _ => minijinja_contrib::pycompat::unknown_method_callback(state, value, name, arguments),
     }
 }
