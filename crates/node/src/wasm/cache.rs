@@ -12,10 +12,10 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 use wasmtime::{Engine, Module};
 
-use super::globals;
+use super::visible;
 
 /// The version of the rewriting and of the settings, beside those that wasmtime knows of itself.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Compiles a module, or reads what an earlier run compiled.
 pub(super) fn compiled(engine: &Engine, wasm: &[u8], folder: &Path) -> Result<Module, String> {
@@ -23,7 +23,7 @@ pub(super) fn compiled(engine: &Engine, wasm: &[u8], folder: &Path) -> Result<Mo
     if let Some(module) = read(engine, &path) {
         return Ok(module);
     }
-    let visible = globals::export_mutable(wasm)?;
+    let visible = visible::export_mutable(wasm)?;
     let code = engine.precompile_module(&visible).map_err(|error| format!("{error:#}"))?;
     let module = load(engine, &code)?;
     if let Err(error) = write(&path, &code) {

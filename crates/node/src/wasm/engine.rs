@@ -63,8 +63,7 @@ fn config(metering: bool) -> Config {
         .wasm_backtrace_max_frames(None)
         .generate_address_map(false)
         .wasm_memory64(true)
-        // What is left out is not in AO's modules: threads and relaxed arithmetic do not replay, several memories and
-        // references to the host would be state outside of the one memory that is kept.
+        // What is left out is not in AO's modules: relaxed arithmetic does not replay, and a second memory is not kept.
         .wasm_multi_memory(false)
         .wasm_relaxed_simd(false)
         .cranelift_opt_level(OptLevel::Speed)

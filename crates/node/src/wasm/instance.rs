@@ -8,10 +8,10 @@ use wasmtime::{Error, Extern, Func, Global, InstancePre, Linker, Module, Store, 
 use super::drive::{Admissible, Drive};
 use super::engine::{EPOCH, Machine};
 use super::files::Files;
-use super::globals;
 use super::guest::{Exports, Stack, State};
 use super::image::{Image, bits_of, value_of};
 use super::imports;
+use super::visible;
 use crate::limits;
 
 /// A module that is compiled and has its imports.
@@ -57,7 +57,7 @@ impl Program {
         imports::link(&mut linker, module)?;
         let instance = linker.instantiate_pre(module).map_err(|error| format!("{error:#}"))?;
         let names = module.exports().map(|export| export.name().to_owned());
-        let globals = names.filter(|name| name.starts_with(globals::PREFIX)).collect();
+        let globals = names.filter(|name| name.starts_with(visible::PREFIX)).collect();
         Ok(Self { machine, instance, globals })
     }
 }

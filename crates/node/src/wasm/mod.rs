@@ -11,7 +11,6 @@ mod crons;
 mod drive;
 mod engine;
 mod files;
-mod globals;
 mod guest;
 mod image;
 mod imports;
@@ -21,6 +20,7 @@ mod message;
 mod process;
 mod resident;
 mod snapshot;
+mod visible;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -117,6 +117,12 @@ async fn a_module_that_cannot_be_is_told_to_its_messages() {
             "(module (import \"env\" \"table\" (table 1 funcref)) (memory (export \"memory\") 1))",
             "functions only",
         ),
+        // A table that changes would be state beside the memory.
+        (
+            "table",
+            "(module (memory (export \"memory\") 1) (table 2 funcref) (func (table.set (i32.const 0) (ref.null func))))",
+            "table.set",
+        ),
         ("start", "(module (memory (export \"memory\") 1) (func $s (loop $a (br $a))) (start $s))", "compute limit"),
     ] {
         let process = place.spawn(place.add_text(name, module), Tags::new()).await;

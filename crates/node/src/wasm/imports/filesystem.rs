@@ -102,15 +102,14 @@ fn control(guest: &mut Guest<'_, '_>, arguments: &[u64]) -> wasmtime::Result<u64
         return system(Err(refusal));
     }
     Ok(match command {
-        // The flags of the file and of its number.
-        1..=4 => 0,
         // Whether a lock is held: the answer stands where the question stood.
         5 | 12 => {
             let lock = guest.pointer(argument(arguments, 2))?;
             guest.write(lock, &2u16.to_le_bytes())?;
             0
         }
-        6 | 7 | 13 | 14 => 0,
+        // The flags of the file and of its number; locks.
+        1..=4 | 6 | 7 | 13 | 14 => 0,
         _ => negative(errno::INVAL),
     })
 }

@@ -1,8 +1,8 @@
-//! Makes the mutable globals of a module visible, so that they can be kept with its memory. A compiler exports its stack
-//! pointer seldom, and a module that keeps state in a global would not replay without.
+//! All state of a module lies where the node keeps it. Its mutable globals are made visible, so that they can be kept with
+//! its memory: compilers seldom export them. A module that has state elsewhere, in a table, is refused: it would not replay.
 
 use wasm_encoder::{ExportKind, ExportSection, RawSection, SectionId};
-use wasmparser::{ExternalKind, Parser, Payload, TypeRef};
+use wasmparser::{ExternalKind, FunctionBody, Operator, Parser, Payload, TypeRef};
 
 /// The names under which globals are exported begin so; the number of the global follows.
 pub(super) const PREFIX: &str = "aobench:global:";
@@ -23,6 +23,11 @@ pub(super) fn export_mutable(wasm: &[u8]) -> Result<Vec<u8>, String> {
     for payload in Parser::new(0).parse_all(wasm) {
         let payload = payload.map_err(text)?;
         found.look(&payload).map_err(text)?;
+        if let Payload::CodeSectionEntry(body) = &payload
+            && let Some(name) = elsewhere(body).map_err(text)?
+        {
+            return Err(format!("it uses {name}, which is state that this node does not keep"));
+        }
         let Some((id, range)) = payload.as_section() else { continue };
         let data = wasm.get(range).ok_or("a section ends outside of the module")?;
         if id > SectionId::Export as u8 && id != SectionId::Tag as u8 && !found.has_exports {
@@ -58,6 +63,25 @@ impl Found {
         }
         Ok(())
     }
+}
+
+/// An instruction of a function that changes state outside of memory and globals.
+fn elsewhere(body: &FunctionBody<'_>) -> wasmparser::Result<Option<&'static str>> {
+    let mut reader = body.get_operators_reader()?;
+    while !reader.eof() {
+        let name = match reader.read()? {
+            Operator::TableSet { .. } => "table.set",
+            Operator::TableGrow { .. } => "table.grow",
+            Operator::TableFill { .. } => "table.fill",
+            Operator::TableCopy { .. } => "table.copy",
+            Operator::TableInit { .. } => "table.init",
+            Operator::ElemDrop { .. } => "elem.drop",
+            Operator::DataDrop { .. } => "data.drop",
+            _ => continue,
+        };
+        return Ok(Some(name));
+    }
+    Ok(None)
 }
 
 fn with_globals(exports: wasmparser::ExportSectionReader<'_>, mutable: &[u32]) -> Result<ExportSection, String> {
