@@ -1,5 +1,6 @@
 //! The gate: everything that must hold before a change is taken, in the order in which it fails fastest.
 
+use std::path::Path;
 use std::time::Instant;
 
 use crate::run::{self, Environment};
@@ -18,6 +19,7 @@ const STEPS: &[Step] = &[
     Step { name: "clippy", run: clippy },
     Step { name: "unit", run: unit },
     Step { name: "demo", run: demo },
+    Step { name: "compat", run: compat },
 ];
 
 /// Runs the whole gate, or the steps that are named.
@@ -53,6 +55,7 @@ fn clippy(environment: &Environment) -> Result<(), String> {
 }
 
 fn unit(environment: &Environment) -> Result<(), String> {
+    tools::wasm_modules();
     run::cargo(environment, ["test", "--locked", "--workspace"])
 }
 
@@ -61,4 +64,23 @@ fn demo(environment: &Environment) -> Result<(), String> {
     run::cargo(environment, ["build", "--locked", "--package", "aobench"])?;
     let binary = tools::target_directory().join("debug/aobench");
     run::program(environment, &binary, ["demo"])
+}
+
+/// AO's own clients against a node. They are npm packages: without npm, or without a network, this says that it was left
+/// out, and everything else still counts.
+fn compat(environment: &Environment) -> Result<(), String> {
+    let folder = tools::repository().join("compat");
+    let npm = Path::new("npm");
+    if !run::is_there(npm, &["--version"]) || !run::is_there(Path::new("node"), &["--version"]) {
+        eprintln!("xtask: SKIPPED: there is no node and npm, which AO's own clients need");
+        return Ok(());
+    }
+    let install = ["ci", "--silent", "--no-audit", "--no-fund", "--prefix", &folder.display().to_string()];
+    if let Err(error) = run::program(environment, npm, install) {
+        eprintln!("xtask: SKIPPED: AO's own clients could not be installed ({error})");
+        return Ok(());
+    }
+    let mut environment = environment.clone();
+    environment.push(("AOBENCH".to_owned(), tools::target_directory().join("debug/aobench").display().to_string()));
+    run::program(&environment, Path::new("node"), [folder.join("run.mjs")])
 }

@@ -202,3 +202,16 @@ pub(crate) fn typos() -> Result<PathBuf, String> {
     }
     Ok(binary)
 }
+
+/// Fetches the real modules of AO that tests run, if they are absent. The tests say that they were skipped without them.
+pub(crate) fn wasm_modules() {
+    let folder = target_directory().join("wasm-modules");
+    if folder.join("aos2_0_6.wasm").exists() {
+        return;
+    }
+    eprintln!("xtask: fetching AO's modules for the tests from npm into {}", folder.display());
+    let script = repository().join("compat/fetch_modules.sh");
+    if let Err(error) = run::program(&Environment::new(), Path::new("sh"), [script.as_os_str(), folder.as_os_str()]) {
+        eprintln!("xtask: {error}; the tests of AO's modules are skipped");
+    }
+}

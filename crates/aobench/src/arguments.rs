@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    audit, bench, completions, config, dataset, eval, model, pool, process, result, send, task, token, up, wallet,
-    warp, work,
+    audit, bench, completions, config, dataset, eval, model, module, pool, process, result, send, task, token, up,
+    wallet, warp, work,
 };
 use crate::demo;
 
@@ -82,6 +82,9 @@ pub(crate) enum Command {
     Process(process::ProcessCommand),
     /// Check the data of a stopped node: log, deliveries, supply, escrow, payouts
     Audit(audit::AuditArguments),
+    /// The WebAssembly modules of a node
+    #[command(subcommand)]
+    Module(module::ModuleCommand),
     /// Measure this machine against a ceiling taken in the same run
     #[command(subcommand)]
     Bench(bench::BenchCommand),

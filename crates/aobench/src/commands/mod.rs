@@ -7,6 +7,7 @@ pub(crate) mod config;
 pub(crate) mod dataset;
 pub(crate) mod eval;
 pub(crate) mod model;
+pub(crate) mod module;
 pub(crate) mod money;
 pub(crate) mod pool;
 pub(crate) mod process;
@@ -41,6 +42,7 @@ pub(crate) async fn run(arguments: Arguments, output: Output) -> anyhow::Result<
         Command::Process(command) => process::run(&global, command, output).await,
         Command::Audit(arguments) => audit::run(&global, arguments, output),
         Command::Bench(command) => bench::run(command, output).await,
+        Command::Module(command) => module::run(&global, command, output),
         Command::Task(command) => task::run(command, output),
         Command::Eval(arguments) => eval::run(&global, *arguments, output).await,
         Command::Config(command) => {

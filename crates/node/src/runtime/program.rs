@@ -44,7 +44,7 @@ impl Programs {
 
     /// The names of the native modules.
     pub(crate) fn names(&self) -> Vec<&'static str> {
-        self.natives().map(|module| module.name()).collect()
+        self.natives().map(Module::name).collect()
     }
 
     fn native(&self, text: &str) -> Option<&'static dyn Module> {
