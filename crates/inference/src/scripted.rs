@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::engine::{Description, Engine, LoadedModel, ModelFile};
 use crate::error::InferenceError;
-use crate::request::{Finish, GenerateRequest, Generated, Likelihood, Progress, ScoreRequest, Scored};
+use crate::request::{Embedded, Finish, GenerateRequest, Generated, Likelihood, Progress, ScoreRequest, Scored};
 
 type Script = Box<dyn FnMut(&str) -> String + Send>;
 
@@ -102,7 +102,11 @@ impl Engine for ScriptedEngine {
         Ok(results)
     }
 
-    fn embed(&mut self, _texts: &[String]) -> Result<Vec<Vec<f32>>, InferenceError> {
+    fn embed(
+        &mut self,
+        _texts: &[String],
+        _progress: &mut dyn FnMut(Progress),
+    ) -> Result<Vec<Embedded>, InferenceError> {
         Err(InferenceError::Unsupported { what: "embedding".to_owned() })
     }
 }
