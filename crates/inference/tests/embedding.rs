@@ -19,8 +19,11 @@ const DIMENSIONS: usize = 384;
 /// Tokens that the model takes, the marks at both ends included.
 const CONTEXT_TOKENS: usize = 512;
 
+/// A text with its vector.
+type Row = (String, Vec<f64>);
+
 /// The model with its texts and the vectors that numpy computed for them from the unquantised weights.
-fn reference() -> Option<(PathBuf, Vec<(String, Vec<f64>)>)> {
+fn reference() -> Option<(PathBuf, Vec<Row>)> {
     let model = shared("models/all-MiniLM-L6-v2-q8_0.gguf")?;
     let file = std::fs::read(shared("models/reference-embeddings.json")?).unwrap();
     let rows: Vec<serde_json::Value> = serde_json::from_slice(&file).unwrap();
