@@ -94,9 +94,10 @@ mod tests {
             let found = best(hits.clone(), most);
             prop_assert_eq!(&found, &best(backwards, most));
             prop_assert_eq!(found.len(), hits.len().min(most));
-            prop_assert!(found.windows(2).all(|pair| {
-                pair[0].score > pair[1].score || (pair[0].score >= pair[1].score && pair[0].number < pair[1].number)
-            }));
+            let in_order = |one: &Hit, other: &Hit| {
+                one.score > other.score || (one.score >= other.score && one.number < other.number)
+            };
+            prop_assert!(found.windows(2).all(|pair| in_order(&pair[0], &pair[1])));
         }
     }
 }
