@@ -73,13 +73,12 @@ fn bytes_that_are_no_vector_are_not_even_read() {
     let (mut library, hash, batch) = library(&["rain"]);
     let good = serde_json::to_string(&right(&batch)).unwrap();
     let embedding =
-        serde_json::to_value(&right(&batch)).unwrap()["results"][0]["embedding"].as_str().unwrap().to_owned();
+        serde_json::to_value(right(&batch)).unwrap()["results"][0]["embedding"].as_str().unwrap().to_owned();
     // Not base64; three bytes; none; twice as long as 1; not a number.
     for bad in ["%%%%", "AAAA", "", "AAAAQA==", "AADAfw=="] {
         let data = good.replace(&embedding, bad);
-        let pairs = [("Action", "Inference-Response"), ("Reference", library.last_batch().reference.as_str())]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let pairs: Vec<(&str, &str)> = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let reference = library.last_batch().reference;
+        let pairs = [("Action", "Inference-Response"), ("Reference", reference.as_str())];
         let outcome = library.world.send_from_process(library.herder, library.knowledge, &pairs, data).unwrap();
         assert!(outcome.output.error.is_some(), "{bad}");
         library.world.advance(HOUR_MS);

@@ -70,8 +70,8 @@ pub const SEARCH_ATTEMPTS_MAX: u64 = 3;
 /// How long a search waits after a failure, milliseconds.
 pub const SEARCH_RETRY_MS: u64 = 5_000;
 
-/// Datasets in one answer to Get-Datasets.
-pub const DATASETS_PAGE_MAX: u64 = 500;
+/// Datasets in one answer to Get-Datasets: the documents of each are counted.
+pub const DATASETS_PAGE_MAX: u64 = 100;
 
 /// Failed documents of a dataset that are shown with their reasons.
 pub const FAILURES_SHOWN: u64 = 10;

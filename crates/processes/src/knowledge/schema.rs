@@ -21,13 +21,13 @@ CREATE INDEX datasets_by_owner ON datasets (owner);
 CREATE TABLE documents (
     dataset   INTEGER NOT NULL REFERENCES datasets (id),
     number    INTEGER NOT NULL,                -- 1, 2, 3 ... in the order of the list
-    content   TEXT NOT NULL,
-    meta      TEXT NOT NULL,                   -- JSON
     status    TEXT NOT NULL,                   -- waiting, in-flight, embedded or failed
     attempts  INTEGER NOT NULL,
     due_ms    INTEGER NOT NULL,                -- waiting: not asked for before
     batch     INTEGER,                         -- in-flight: where
     reason    TEXT NOT NULL,                   -- of the last failure
+    content   TEXT NOT NULL,                   -- long, so last: what comes before is read without it
+    meta      TEXT NOT NULL,                   -- JSON
     PRIMARY KEY (dataset, number)
 ) WITHOUT ROWID;
 CREATE INDEX documents_waiting ON documents (due_ms, dataset, number) WHERE status = 'waiting';
