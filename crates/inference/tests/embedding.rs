@@ -72,6 +72,26 @@ fn vectors_are_those_of_an_independent_program() {
 }
 
 #[test]
+fn texts_about_the_same_are_near_each_other() {
+    let Some((model, _)) = reference() else {
+        return skipped("texts_about_the_same_are_near_each_other");
+    };
+    // The documents and the prompt of the original's documentation.
+    let documents = [
+        "This contains variable declarations",
+        "This contains another sort of variable declarations",
+        "This has nothing to do with variable declarations",
+        "A random doc",
+    ];
+    let mut engine = engine(&model, 1);
+    let prompt = embed(&mut engine, &["variable declarations"]).remove(0);
+    let alike = |vector: &Vec<f32>| vector.iter().zip(&prompt).map(|(one, other)| one * other).sum::<f32>();
+    let scores: Vec<f32> = embed(&mut engine, &documents).iter().map(alike).collect();
+    // It hears what a text is about, not whether it denies it.
+    assert!(scores[..3].iter().all(|score| *score > 0.8) && scores[3] < 0.2, "{scores:?}");
+}
+
+#[test]
 fn a_vector_depends_on_its_text_alone() {
     let Some((model, rows)) = reference() else {
         return skipped("a_vector_depends_on_its_text_alone");

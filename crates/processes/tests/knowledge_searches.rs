@@ -134,6 +134,27 @@ fn a_search_that_cannot_be_taken_is_answered_with_the_reason() {
 }
 
 #[test]
+fn a_search_without_a_limit_finds_five_and_a_tag_can_say_another_number() {
+    let texts = texts(9);
+    let contents = borrowed(&texts);
+    let mut library = Library::with_worker(by_hash);
+    library.create("alice", &contents).unwrap();
+    library.work();
+    let search = json!({"dataset_hash": name_of(&contents), "prompt": "rain"}).to_string();
+    for (limit, expected) in [(None, 5), (Some("7"), 7)] {
+        let mut pairs = vec![("Action", "Search-Prompt")];
+        pairs.extend(limit.map(|limit| ("Limit", limit)));
+        library.world.send(wallet("reader"), library.knowledge, &pairs, search.clone()).unwrap();
+        library.work();
+        let found: Value = serde_json::from_slice(&library.answers("reader").pop().unwrap().data).unwrap();
+        assert_eq!(found["documents"].as_array().unwrap().len(), expected);
+    }
+    let pairs = [("Action", "Search-Prompt"), ("Limit", "many")];
+    let said = library.world.send(wallet("reader"), library.knowledge, &pairs, search).unwrap().output.error.unwrap();
+    assert!(said.starts_with("the tag 'Limit' is 'many'"), "{said}");
+}
+
+#[test]
 fn nobody_takes_all_the_room_for_searches() {
     let mut library = Library::with_played_herder();
     library.create("alice", &["rain"]).unwrap();

@@ -15,7 +15,7 @@ use super::similarity::{Hit, best, dot};
 use super::turn::Turn;
 use super::{creating, views};
 use crate::herder::embedding::Embedding;
-use crate::payload::json as data;
+use crate::payload::{json as data, optional};
 use crate::{Fault, column, readable};
 
 /// The data of `Search-Prompt`.
@@ -23,7 +23,7 @@ use crate::{Fault, column, readable};
 struct Asked {
     dataset_hash: String,
     prompt: String,
-    /// Documents wanted.
+    /// Documents wanted; the tag `Limit` goes before it.
     limit: Option<u64>,
 }
 
@@ -74,7 +74,7 @@ fn take(turn: &mut Turn<'_, '_>, reference: &str) -> Result<(), Fault> {
         let bytes = asked.prompt.len();
         return Err(Fault::BadData(format!("the prompt has {bytes} bytes, and {PROMPT_BYTES_MAX} are allowed")));
     }
-    let most = asked.limit.unwrap_or(RESULTS_DEFAULT);
+    let most = optional(turn.message, "Limit")?.or(asked.limit).unwrap_or(RESULTS_DEFAULT);
     if !(1..=RESULTS_MAX).contains(&most) {
         return Err(Fault::BadData(format!("the limit is {most}, and 1 to {RESULTS_MAX} documents can be found")));
     }
