@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 use inference::child::SUBCOMMAND;
 use inference::sandbox::Limits;
 use inference::{
-    Blame, ChildEngine, ChildOptions, ChildProgram, Embedded, Engine as _, GenerateRequest, Generated, InferenceError,
-    ModelFile, ScorePrompt, ScoreRequest,
+    Blame, ChildEngine, ChildOptions, ChildProgram, Engine as _, GenerateRequest, Generated, InferenceError, ModelFile,
+    ScorePrompt, ScoreRequest,
 };
-use support::{demo_model, demo_questions, shared};
+use support::{demo_model, demo_questions};
 
 type Test = (&'static str, fn());
 
@@ -104,7 +104,7 @@ fn same_answers() {}
 
 #[cfg(feature = "llama")]
 fn same_vectors() {
-    let Some(model) = shared("models/all-MiniLM-L6-v2-q8_0.gguf") else {
+    let Some(model) = support::shared("models/all-MiniLM-L6-v2-q8_0.gguf") else {
         println!("skipped: the folder of shared data is absent");
         return;
     };
@@ -118,7 +118,7 @@ fn same_vectors() {
     let mut finished = Vec::new();
     let vectors = there.embed(&texts, &mut |progress| finished.push(progress.finished)).unwrap();
     assert_eq!(vectors, here.embed(&texts, &mut |_| ()).unwrap());
-    assert_eq!(vectors[20], Embedded::ContextExceeded);
+    assert_eq!(vectors[20], inference::Embedded::ContextExceeded);
     assert_eq!(finished, (1..=21).collect::<Vec<_>>());
     assert!(matches!(generate(&mut there, 1), Err(InferenceError::Model { .. })));
     assert!(matches!(there.embed(&[], &mut |_| ()), Ok(none) if none.is_empty()));
