@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::InferenceError;
 use crate::limits::CONTEXT_TOKENS_DEFAULT;
-use crate::request::{GenerateRequest, Generated, Progress, ScoreRequest, Scored};
+use crate::request::{Embedded, GenerateRequest, Generated, Progress, ScoreRequest, Scored};
 
 /// Something that makes a model answer. One model is loaded at a time; loading another replaces it.
 ///
@@ -39,8 +39,11 @@ pub trait Engine: Send {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Vec<Generated>, InferenceError>;
 
-    /// One vector of length 1 for each text, from a model that is made for it.
-    fn embed(&mut self, texts: &[String]) -> Result<Vec<Vec<f32>>, InferenceError>;
+    /// One vector of length 1 for each text, from a model that is made for it. Results are in the order of the texts.
+    ///
+    /// # Errors
+    /// [`InferenceError::Model`] if the model continues texts and does not embed them.
+    fn embed(&mut self, texts: &[String], progress: &mut dyn FnMut(Progress)) -> Result<Vec<Embedded>, InferenceError>;
 }
 
 /// A model file.

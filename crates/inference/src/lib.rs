@@ -27,7 +27,7 @@ pub mod scripted;
 pub use child::{ChildEngine, ChildOptions, ChildProgram};
 pub use engine::{Description, Engine, EngineOptions, LoadedModel, ModelFile};
 pub use error::{Blame, InferenceError};
-pub use request::{Finish, GenerateRequest, Generated, Progress, ScorePrompt, ScoreRequest, Scored};
+pub use request::{Embedded, Finish, GenerateRequest, Generated, Progress, ScorePrompt, ScoreRequest, Scored};
 
 /// The engine that runs models in this process, where the crate was built with one.
 ///

@@ -91,6 +91,15 @@ pub struct Likelihood {
     pub is_greedy: bool,
 }
 
+/// What became of a text that was to be embedded.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Embedded {
+    /// Its vector, of length 1.
+    Vector(#[serde(with = "exact_floats")] Vec<f32>),
+    /// The text does not fit into the context of the model. Nothing was computed; a text is never cut.
+    ContextExceeded,
+}
+
 /// Tells how far a request has come: sent after each prompt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
@@ -113,5 +122,19 @@ mod exact_float {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
         u64::deserialize(deserializer).map(f64::from_bits)
+    }
+}
+
+/// The same for a list.
+mod exact_floats {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(values: &[f32], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(values.iter().map(|value| value.to_bits()))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f32>, D::Error> {
+        let bits = Vec::<u32>::deserialize(deserializer)?;
+        Ok(bits.into_iter().map(f32::from_bits).collect())
     }
 }

@@ -5,12 +5,13 @@ use std::fmt;
 
 use crate::engine::{Description, Engine, LoadedModel, ModelFile};
 use crate::error::InferenceError;
-use crate::request::{Finish, GenerateRequest, Generated, Likelihood, Progress, ScoreRequest, Scored};
+use crate::request::{Embedded, Finish, GenerateRequest, Generated, Likelihood, Progress, ScoreRequest, Scored};
 
 type Script = Box<dyn FnMut(&str) -> String + Send>;
 
 /// Answers by script. A continuation that is the scripted answer (spaces around both aside) has log-likelihood -0.1 and
-/// is greedy; any other has -10. A text's tokens are its bytes.
+/// is greedy; any other has -10. A text's tokens are its bytes; its vector has the direction of how often each letter from
+/// `a` to `z` is in it.
 pub struct ScriptedEngine {
     script: Script,
     model: Option<ModelFile>,
@@ -102,15 +103,42 @@ impl Engine for ScriptedEngine {
         Ok(results)
     }
 
-    fn embed(&mut self, _texts: &[String]) -> Result<Vec<Vec<f32>>, InferenceError> {
-        Err(InferenceError::Unsupported { what: "embedding".to_owned() })
+    fn embed(&mut self, texts: &[String], progress: &mut dyn FnMut(Progress)) -> Result<Vec<Embedded>, InferenceError> {
+        self.loaded()?;
+        let total = texts.len();
+        let mut results = Vec::with_capacity(total);
+        for (index, text) in texts.iter().enumerate() {
+            results.push(Embedded::Vector(letters(text)));
+            progress(Progress { prompt: index, finished: index + 1, total });
+        }
+        Ok(results)
     }
+}
+
+/// The vector of a text.
+fn letters(text: &str) -> Vec<f32> {
+    let count = |letter: char| text.chars().filter(|found| found.eq_ignore_ascii_case(&letter)).count() as f64;
+    let counts: Vec<f64> = ('a'..='z').map(|letter| count(letter) + 0.01).collect();
+    let length = counts.iter().map(|count| count * count).sum::<f64>().sqrt();
+    counts.iter().map(|count| (count / length) as f32).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::request::ScorePrompt;
+
+    #[test]
+    fn texts_of_the_same_letters_have_the_same_vector() {
+        let mut engine = ScriptedEngine::answering(|_| String::new());
+        engine.load(&ModelFile::at("any")).unwrap();
+        let texts = ["Listen", "silent!", "rain", ""].map(str::to_owned);
+        let vectors = engine.embed(&texts, &mut |_| ()).unwrap();
+        assert_eq!(vectors[0], vectors[1]);
+        assert_ne!(vectors[0], vectors[2]);
+        let Embedded::Vector(empty) = &vectors[3] else { panic!("the script has no context limit") };
+        assert!((empty.iter().map(|number| number * number).sum::<f32>() - 1.0).abs() < 1e-5);
+    }
 
     #[test]
     fn it_answers_from_its_table_and_scores_by_it() {

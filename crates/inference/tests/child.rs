@@ -21,6 +21,7 @@ type Test = (&'static str, fn());
 
 const TESTS: &[Test] = &[
     ("a_child_answers_to_the_last_bit_as_an_engine_in_this_process", same_answers),
+    ("a_child_embeds_to_the_last_bit_as_an_engine_in_this_process", same_vectors),
     ("a_killed_child_costs_one_request_and_no_more", killed),
     ("an_abort_inside_the_engine_is_an_error_of_the_request", aborted),
     ("a_child_that_takes_too_long_is_stopped_and_replaced", too_slow),
@@ -95,11 +96,36 @@ fn same_answers() {
     assert_eq!(there.score(&request, &mut |_| ()).unwrap(), here.score(&request, &mut |_| ()).unwrap());
     assert_eq!(there.describe().unwrap(), here.describe().unwrap());
     assert_eq!(there.tokenize("the park").unwrap(), here.tokenize("the park").unwrap());
-    assert!(matches!(there.embed(&[]), Err(InferenceError::Unsupported { .. })));
+    assert!(matches!(there.embed(&[], &mut |_| ()), Err(InferenceError::Model { .. })));
 }
 
 #[cfg(not(feature = "llama"))]
 fn same_answers() {}
+
+#[cfg(feature = "llama")]
+fn same_vectors() {
+    let Some(model) = support::shared("models/all-MiniLM-L6-v2-q8_0.gguf") else {
+        println!("skipped: the folder of shared data is absent");
+        return;
+    };
+    let mut here = inference::llama::LlamaEngine::new(&inference::EngineOptions::default()).unwrap();
+    here.load(&ModelFile::at(&model)).unwrap();
+    let mut there = child(ChildOptions::default());
+    let loaded = there.load(&ModelFile::at(&model)).unwrap();
+    assert_eq!((loaded.architecture.as_str(), loaded.context_tokens), ("bert", 512));
+    let mut texts: Vec<String> = demo_questions().into_iter().take(20).map(|question| question.prompt).collect();
+    texts.push("word ".repeat(600));
+    let mut finished = Vec::new();
+    let vectors = there.embed(&texts, &mut |progress| finished.push(progress.finished)).unwrap();
+    assert_eq!(vectors, here.embed(&texts, &mut |_| ()).unwrap());
+    assert_eq!(vectors[20], inference::Embedded::ContextExceeded);
+    assert_eq!(finished, (1..=21).collect::<Vec<_>>());
+    assert!(matches!(generate(&mut there, 1), Err(InferenceError::Model { .. })));
+    assert!(matches!(there.embed(&[], &mut |_| ()), Ok(none) if none.is_empty()));
+}
+
+#[cfg(not(feature = "llama"))]
+fn same_vectors() {}
 
 fn killed() {
     let mut engine = loaded(4);

@@ -14,6 +14,7 @@ mod column;
 pub mod dataset;
 mod fault;
 pub mod herder;
+pub mod knowledge;
 pub mod limits;
 mod module;
 mod payload;

@@ -2,7 +2,7 @@
 
 use ao::{Effects, Id, Message, Tags, hash_parts};
 
-use crate::{Fault, Store, benchmark, dataset, herder, token};
+use crate::{Fault, Store, benchmark, dataset, herder, knowledge, token};
 
 /// What a process knows about itself beside its tables. It is fixed when the process is spawned.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +45,8 @@ pub trait Module: Send + Sync {
 }
 
 /// The native modules.
-pub const MODULES: &[&dyn Module] = &[&token::Token, &benchmark::Benchmark, &dataset::Dataset, &herder::Herder];
+pub const MODULES: &[&dyn Module] =
+    &[&token::Token, &benchmark::Benchmark, &dataset::Dataset, &herder::Herder, &knowledge::Knowledge];
 
 /// The id of a native module, which a process item names in its `Module` tag.
 pub fn module_id(module: &dyn Module) -> Id {

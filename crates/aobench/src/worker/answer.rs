@@ -1,6 +1,9 @@
 //! From a request to a response: the prompts go to the engine, the results get their receipt.
 
-use inference::{Description, Engine, GenerateRequest, InferenceError, Progress, ScorePrompt, ScoreRequest, Scored};
+use inference::{
+    Description, Embedded, Engine, GenerateRequest, InferenceError, Progress, ScorePrompt, ScoreRequest, Scored,
+};
+use processes::herder::embedding::{Embedding, EmbeddingError};
 use processes::herder::wire::{
     Answer, Finish, InferenceRequest, InferenceResponse, PromptResult, Receipt, Request, RequestKind, results_hash,
 };
@@ -33,6 +36,7 @@ pub(super) fn answer(
             let results = match batch.kind {
                 RequestKind::Generate => generate(engine, batch, progress)?,
                 RequestKind::Loglikelihood => score(engine, batch, progress)?,
+                RequestKind::Embed => embed(engine, batch, progress)?,
             };
             let receipt = receipt(&engine.describe()?, batch, &results, file_hash);
             let response = InferenceResponse { results, receipt };
@@ -88,6 +92,28 @@ fn score(
         PromptResult { id: prompt.id, answer }
     };
     Ok(batch.prompts.iter().zip(scored).map(result).collect())
+}
+
+fn embed(
+    engine: &mut dyn Engine,
+    batch: &InferenceRequest,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Vec<PromptResult>, InferenceError> {
+    let texts: Vec<String> = batch.prompts.iter().map(|prompt| prompt.prompt.clone()).collect();
+    let embedded = engine.embed(&texts, progress)?;
+    let result = |(prompt, embedded): (&processes::herder::wire::Prompt, Embedded)| {
+        let answer = match embedded {
+            Embedded::Vector(numbers) => {
+                let model = |error: EmbeddingError| InferenceError::Model { reason: error.to_string() };
+                Answer::Embedded { embedding: Embedding::new(numbers).map_err(model)? }
+            }
+            Embedded::ContextExceeded => {
+                Answer::Generated { output: String::new(), tokens: 0, finish: Finish::ContextExceeded }
+            }
+        };
+        Ok(PromptResult { id: prompt.id, answer })
+    };
+    batch.prompts.iter().zip(embedded).map(result).collect()
 }
 
 /// What somebody needs to know who wants the same results.

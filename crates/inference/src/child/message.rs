@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::{Description, EngineOptions, LoadedModel, ModelFile};
 use crate::error::InferenceError;
-use crate::request::{GenerateRequest, Generated, Progress, ScoreRequest, Scored};
+use crate::request::{Embedded, GenerateRequest, Generated, Progress, ScoreRequest, Scored};
 use crate::sandbox::Limits;
 
 /// From the parent.
@@ -37,7 +37,7 @@ pub(super) enum Reply {
     Tokens(Vec<i32>),
     Scored(Vec<Scored>),
     Generated(Vec<Generated>),
-    Embedded(Vec<Vec<f32>>),
+    Embedded(Vec<Embedded>),
     Probed(Probed),
     Failed(Failure),
 }

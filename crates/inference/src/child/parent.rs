@@ -10,7 +10,7 @@ use super::message::{Order, Probed, Reply};
 use super::watch::RunningChild;
 use crate::engine::{Description, Engine, EngineOptions, LoadedModel, ModelFile};
 use crate::error::InferenceError;
-use crate::request::{GenerateRequest, Generated, Progress, ScorePrompt, ScoreRequest, Scored};
+use crate::request::{Embedded, GenerateRequest, Generated, Progress, ScorePrompt, ScoreRequest, Scored};
 use crate::sandbox::Limits;
 
 /// A child is replaced by a fresh one after this time, before it can run out of its processor time.
@@ -206,6 +206,14 @@ fn is_sound_score(prompt: Option<&ScorePrompt>, scored: &Scored) -> bool {
     }
 }
 
+/// Whether the vector is one of numbers.
+fn is_sound_vector(embedded: &Embedded) -> bool {
+    match embedded {
+        Embedded::Vector(vector) => !vector.is_empty() && vector.iter().all(|number| number.is_finite()),
+        Embedded::ContextExceeded => true,
+    }
+}
+
 impl Engine for ChildEngine {
     fn describe(&mut self) -> Result<Description, InferenceError> {
         match self.ask(&Order::Describe, &mut |_| ())? {
@@ -253,11 +261,9 @@ impl Engine for ChildEngine {
         }
     }
 
-    fn embed(&mut self, texts: &[String]) -> Result<Vec<Vec<f32>>, InferenceError> {
-        match self.ask(&Order::Embed(texts.to_vec()), &mut |_| ())? {
-            Reply::Embedded(vectors) => {
-                self.checked(vectors, texts.len(), |_, vector| vector.iter().all(|number| number.is_finite()))
-            }
+    fn embed(&mut self, texts: &[String], progress: &mut dyn FnMut(Progress)) -> Result<Vec<Embedded>, InferenceError> {
+        match self.ask(&Order::Embed(texts.to_vec()), progress)? {
+            Reply::Embedded(results) => self.checked(results, texts.len(), |_, embedded| is_sound_vector(embedded)),
             other => Err(self.nonsense(&other)),
         }
     }

@@ -5,6 +5,7 @@
 
 mod backend;
 mod chat;
+mod embed;
 mod likelihood;
 mod model;
 mod output_text;
@@ -14,8 +15,8 @@ use crate::engine::{Description, Engine, EngineOptions, LoadedModel, ModelFile};
 use crate::error::InferenceError;
 use crate::limits::TEXT_BYTES_PER_TOKEN;
 use crate::prefix::trie_order;
-use crate::request::{Finish, GenerateRequest, Generated, Progress, ScorePrompt, ScoreRequest, Scored};
-use model::{Model, Vocabulary};
+use crate::request::{Embedded, Finish, GenerateRequest, Generated, Progress, ScorePrompt, ScoreRequest, Scored};
+use model::{Model, Purpose, Vocabulary};
 
 pub use backend::send_log_to_standard_error;
 
@@ -38,6 +39,13 @@ impl LlamaEngine {
 
     fn model(&mut self) -> Result<&mut Model, InferenceError> {
         self.model.as_mut().ok_or(InferenceError::NoModel)
+    }
+
+    /// The model, if it is made for what is asked.
+    fn made_to(&mut self, purpose: Purpose) -> Result<&mut Model, InferenceError> {
+        let model = self.model()?;
+        model.check_made_to(purpose)?;
+        Ok(model)
     }
 }
 
@@ -66,7 +74,7 @@ impl Engine for LlamaEngine {
         request: &ScoreRequest,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Vec<Scored>, InferenceError> {
-        let model = self.model()?;
+        let model = self.made_to(Purpose::Continue)?;
         let system = request.system_prompt.as_deref();
         let encoded: Vec<EncodedScore> = {
             let vocabulary = model.vocabulary();
@@ -80,7 +88,7 @@ impl Engine for LlamaEngine {
         request: &GenerateRequest,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Vec<Generated>, InferenceError> {
-        let model = self.model()?;
+        let model = self.made_to(Purpose::Continue)?;
         let system = request.system_prompt.as_deref();
         let encoded: Vec<EncodedPrompt> = {
             let vocabulary = model.vocabulary();
@@ -92,8 +100,15 @@ impl Engine for LlamaEngine {
         })
     }
 
-    fn embed(&mut self, _texts: &[String]) -> Result<Vec<Vec<f32>>, InferenceError> {
-        Err(InferenceError::Unsupported { what: "embedding".to_owned() })
+    fn embed(&mut self, texts: &[String], progress: &mut dyn FnMut(Progress)) -> Result<Vec<Embedded>, InferenceError> {
+        let model = self.made_to(Purpose::Embed)?;
+        let total = texts.len();
+        let mut results = Vec::with_capacity(total);
+        for (index, text) in texts.iter().enumerate() {
+            results.push(model.embed(text)?);
+            progress(Progress { prompt: index, finished: index + 1, total });
+        }
+        Ok(results)
     }
 }
 

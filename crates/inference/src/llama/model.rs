@@ -18,6 +18,7 @@ use llama_cpp_2::vocab::LlamaVocab;
 
 use super::backend;
 use super::chat::{ChatFrame, Text};
+use super::embed;
 use crate::engine::{EngineOptions, LoadedModel, ModelFile};
 use crate::error::InferenceError;
 use crate::gguf::{self, Header};
@@ -27,8 +28,17 @@ use crate::limits::{BRANCHES_MAX, LOGIT_ROWS_MAX, TEXT_BYTES_PER_TOKEN};
 /// number gives other bits.
 pub(super) const CHUNK_TOKENS: usize = 64;
 
-/// Architectures that read a text without continuing it, and such that need an encoder's run first.
-const NOT_GENERATIVE: [&str; 4] = ["bert", "t5", "t5encoder", "eurobert"];
+/// Architectures that need an encoder's run before they continue a text.
+const NEITHER: [&str; 2] = ["t5", "t5encoder"];
+
+/// What a model is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Continuing texts.
+    Continue,
+    /// Giving vectors for texts.
+    Embed,
+}
 
 /// A model that is ready to compute.
 pub(super) struct Model {
@@ -42,6 +52,8 @@ pub(super) struct Model {
     pub(super) can_share: bool,
     context_tokens: usize,
     chat: Option<ChatFrame>,
+    architecture: String,
+    purpose: Purpose,
 }
 
 // SAFETY: the model and the context may be used from any thread, one at a time (both wrappers are `Send` for that
@@ -84,20 +96,43 @@ impl Model {
             vocabulary: model.n_vocab().unsigned_abs(),
             sandbox: String::new(),
         };
+        let purpose = if embed::embeds(&header.architecture) { Purpose::Embed } else { Purpose::Continue };
+        let parameters = match purpose {
+            Purpose::Continue => continuing_parameters(options, context_tokens),
+            Purpose::Embed => {
+                let pooling = embed::pooling(&model, &header.architecture)?;
+                embedding_parameters(options, context_tokens).with_pooling_type(pooling)
+            }
+        };
+        let batch_tokens = parameters.n_batch() as usize;
         let can_share = !model.is_recurrent() && !model.is_hybrid();
         let chat = ChatFrame::of(&model);
         let loaded = NonNull::from(Box::leak(Box::new(model)));
         // SAFETY: the model lives in its own allocation until `Drop` frees it, after the context.
         let borrowed: &'static LlamaModel = unsafe { loaded.as_ref() };
-        let context = borrowed.new_context(backend, context_parameters(options, context_tokens)).map_err(|error| {
+        let context = borrowed.new_context(backend, parameters).map_err(|error| {
             // SAFETY: no context was made, so nothing borrows the model; the pointer came from a box.
             drop(unsafe { Box::from_raw(loaded.as_ptr()) });
             InferenceError::Model { reason: reason_or(&error.to_string()) }
         })?;
-        let batch = LlamaBatch::new(CHUNK_TOKENS.max(LOGIT_ROWS_MAX), 1);
+        let batch = LlamaBatch::new(batch_tokens, 1);
         let context_tokens = context_tokens as usize;
         let context = ManuallyDrop::new(context);
-        Ok((Self { context, loaded, batch, cached: Vec::new(), can_share, context_tokens, chat }, facts))
+        let (cached, architecture) = (Vec::new(), header.architecture);
+        let model = Self { context, loaded, batch, cached, can_share, context_tokens, chat, architecture, purpose };
+        Ok((model, facts))
+    }
+
+    /// Fails if the model is made for something else.
+    pub(super) fn check_made_to(&self, purpose: Purpose) -> Result<(), InferenceError> {
+        let does_not = match purpose {
+            _ if purpose == self.purpose => return Ok(()),
+            Purpose::Continue => "continue",
+            Purpose::Embed => "embed",
+        };
+        Err(InferenceError::Model {
+            reason: format!("the architecture `{}` does not {does_not} texts", self.architecture),
+        })
     }
 
     /// Longest text in tokens.
@@ -126,8 +161,8 @@ fn check(file: &ModelFile) -> Result<(File, Header), InferenceError> {
     let opened = File::open(&file.path).map_err(io)?;
     let length = opened.metadata().map_err(io)?.len();
     let header = Header::read(&opened, 0, length)?;
-    if NOT_GENERATIVE.contains(&header.architecture.as_str()) || header.architecture.ends_with("-bert") {
-        let reason = format!("the architecture `{}` does not continue texts", header.architecture);
+    if NEITHER.contains(&header.architecture.as_str()) {
+        let reason = format!("the architecture `{}` neither continues nor embeds texts", header.architecture);
         return Err(InferenceError::Model { reason });
     }
     if let Some(expected) = &file.file_hash {
@@ -153,15 +188,22 @@ fn reopened(file: &File, otherwise: &Path) -> PathBuf {
     otherwise.to_owned()
 }
 
-fn context_parameters(options: &EngineOptions, context_tokens: u32) -> LlamaContextParams {
-    let threads = i32::try_from(options.threads.max(1)).unwrap_or(1);
+fn continuing_parameters(options: &EngineOptions, context_tokens: u32) -> LlamaContextParams {
     let batch = CHUNK_TOKENS.max(LOGIT_ROWS_MAX) as u32;
+    exact_parameters(options, context_tokens, batch).with_n_seq_max(BRANCHES_MAX as u32 + 1).with_kv_unified(true)
+}
+
+/// An encoder sees a whole text at once: the longest one is one batch.
+fn embedding_parameters(options: &EngineOptions, context_tokens: u32) -> LlamaContextParams {
+    exact_parameters(options, context_tokens, context_tokens).with_n_seq_max(1).with_embeddings(true)
+}
+
+fn exact_parameters(options: &EngineOptions, context_tokens: u32, batch: u32) -> LlamaContextParams {
+    let threads = i32::try_from(options.threads.max(1)).unwrap_or(1);
     LlamaContextParams::default()
         .with_n_ctx(NonZeroU32::new(context_tokens))
         .with_n_batch(batch)
         .with_n_ubatch(batch)
-        .with_n_seq_max(BRANCHES_MAX as u32 + 1)
-        .with_kv_unified(true)
         .with_n_threads(threads)
         .with_n_threads_batch(threads)
         // From 512 cells on, flash attention sums one token's values per thread: bits would depend on their number.
@@ -230,6 +272,11 @@ impl Vocabulary<'_> {
     /// The token before a text of no tokens: the start token, else the end-of-text token, else token 0.
     pub(super) fn start_token(&self) -> i32 {
         [self.tokens.bos().0, self.tokens.eos().0].into_iter().find(|&token| token >= 0).unwrap_or(0)
+    }
+
+    /// The tokens of a text from outside between the marks that the model puts around a whole text.
+    pub(super) fn marked_tokens(&self, text: &str) -> Vec<i32> {
+        self.tokens.tokenize(text.as_bytes(), true, false).into_iter().map(|token| token.0).collect()
     }
 
     /// Whether generation ends with this token.

@@ -170,6 +170,8 @@ fn judge(task: &Task, answer: &Answer, choices: &[String]) -> (String, Extracted
             let chosen = task.choose(&values, choices);
             (serde_json::json!(values).to_string(), chosen.clone(), chosen)
         }
+        // No task asks for vectors, and an answer of another kind than was asked for is refused before it comes here.
+        Answer::Embedded { .. } => (String::new(), Extracted::Unparsed, Extracted::Unparsed),
     }
 }
 

@@ -5,6 +5,12 @@
 /// worker busy for about half a minute, which a lease can wait for.
 pub const PROMPTS_MAX: usize = 256;
 
+/// Prompts of one request for vectors: so many of [`DIMENSIONS_MAX`] numbers fit into a response.
+pub const EMBEDDINGS_MAX: usize = 16;
+
+/// Numbers of one vector. Models in use have 384 to 4096.
+pub const DIMENSIONS_MAX: usize = 4096;
+
 /// Bytes of one prompt or system prompt.
 pub const PROMPT_BYTES_MAX: usize = 32 * 1024;
 

@@ -4,11 +4,12 @@
 //! from the holder of the lease, and a worker that is silent or wrong loses the job to another. What a worker does badly
 //! is never the model's result.
 //!
-//! - [`wire`]: the messages between dataset, herder and worker, with their checks.
+//! - [`wire`], [`embedding`]: the messages between requester, herder and worker, with their checks.
 //! - `queue`, `dispatch`: which job is next, and who gets it; pure.
 //! - `workers`, `requests`, `responses`, `leases`, `payments`, `statistics`: the actions, by what they are about.
 
 mod dispatch;
+pub mod embedding;
 mod leases;
 pub mod limits;
 mod payments;

@@ -4,6 +4,8 @@
 //! ```json
 //! {"kind":"generate","system_prompt":null,"max_tokens":4,"stop":["\n"],"prompts":[{"id":17,"prompt":"2 + 2 ="}]}
 //! {"results":[{"id":17,"output":" 4","tokens":1,"finish":"stop"}],"receipt":{"model_file_hash":"…", …}}
+//! {"kind":"embed","system_prompt":null,"max_tokens":0,"stop":[],"prompts":[{"id":1,"prompt":"a text"}]}
+//! {"results":[{"id":1,"embedding":"AACAPw=="}],"receipt":{"model_file_hash":"…", …}}
 //! ```
 //!
 //! A request whose data is no such JSON is one plain prompt, and its answer is plain text ([`Request`]).
@@ -13,9 +15,10 @@ use std::collections::BTreeSet;
 use ao::hash_parts;
 use serde::{Deserialize, Serialize};
 
+use super::embedding::Embedding;
 use super::limits::{
-    CONTINUATION_BYTES_MAX, CONTINUATIONS_MAX, OUTPUT_BYTES_MAX, PAYLOAD_BYTES_MAX, PROMPT_BYTES_MAX, PROMPTS_MAX,
-    RECEIPT_TEXT_BYTES_MAX, STOP_BYTES_MAX, STOPS_MAX, TOKENS_MAX,
+    CONTINUATION_BYTES_MAX, CONTINUATIONS_MAX, EMBEDDINGS_MAX, OUTPUT_BYTES_MAX, PAYLOAD_BYTES_MAX, PROMPT_BYTES_MAX,
+    PROMPTS_MAX, RECEIPT_TEXT_BYTES_MAX, STOP_BYTES_MAX, STOPS_MAX, TOKENS_MAX,
 };
 
 /// What is asked of the model.
@@ -26,6 +29,8 @@ pub enum RequestKind {
     Generate,
     /// Say how likely each continuation of each prompt is.
     Loglikelihood,
+    /// Give the vector of each prompt, at most [`EMBEDDINGS_MAX`] of them, as they are.
+    Embed,
 }
 
 /// A batch of prompts for one model.
@@ -36,7 +41,7 @@ pub struct InferenceRequest {
     /// Put before each prompt by the model's chat template; `None` leaves the prompt as it is, without a template.
     #[serde(default)]
     pub system_prompt: Option<String>,
-    /// Tokens to generate at most for each prompt, 1 to [`TOKENS_MAX`]; 0 when log-likelihoods are asked.
+    /// Tokens to generate at most for each prompt, 1 to [`TOKENS_MAX`]; 0 when log-likelihoods or vectors are asked.
     #[serde(default)]
     pub max_tokens: u32,
     /// Texts at which generation stops; they are not part of the output.
@@ -53,7 +58,7 @@ pub struct Prompt {
     pub id: u64,
     /// Its text, at most [`PROMPT_BYTES_MAX`] bytes.
     pub prompt: String,
-    /// The continuations to be scored; empty when generating.
+    /// The continuations to be scored; empty when nothing is.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub continuations: Vec<String>,
 }
@@ -91,7 +96,7 @@ pub struct PromptResult {
 #[serde(untagged)]
 pub enum Answer {
     /// The text it generated. With [`Finish::ContextExceeded`] it is empty, and it may then also answer a request for
-    /// log-likelihoods.
+    /// log-likelihoods or vectors.
     Generated {
         /// The text, at most [`OUTPUT_BYTES_MAX`] bytes.
         output: String,
@@ -104,6 +109,11 @@ pub enum Answer {
     Scored {
         /// In the order of the continuations.
         loglikelihoods: Vec<(f64, bool)>,
+    },
+    /// The vector of the prompt.
+    Embedded {
+        /// Of length 1.
+        embedding: Embedding,
     },
 }
 
@@ -240,6 +250,12 @@ impl InferenceRequest {
         if self.kind == RequestKind::Generate && self.max_tokens == 0 {
             return Err(WireError::Contradiction("max_tokens is 0: there would be nothing to generate"));
         }
+        if self.kind == RequestKind::Embed {
+            within("the number of texts to embed", self.prompts.len(), EMBEDDINGS_MAX)?;
+            if self.system_prompt.is_some() || self.max_tokens > 0 || !self.stop.is_empty() {
+                return Err(WireError::Contradiction("kind 'embed' takes prompts as they are, and nothing else"));
+            }
+        }
         let mut ids = BTreeSet::new();
         for prompt in &self.prompts {
             prompt.validate(self.kind)?;
@@ -254,7 +270,11 @@ impl InferenceRequest {
     /// and each prompt with its continuations, every part with its length before it.
     pub fn prompts_hash(&self) -> String {
         let mut parts = Parts::new("aobench inference request");
-        parts.text(if self.kind == RequestKind::Generate { "generate" } else { "loglikelihood" });
+        parts.text(match self.kind {
+            RequestKind::Generate => "generate",
+            RequestKind::Loglikelihood => "loglikelihood",
+            RequestKind::Embed => "embed",
+        });
         parts.number(u64::from(self.system_prompt.is_some()));
         parts.text(self.system_prompt.as_deref().unwrap_or_default());
         parts.number(u64::from(self.max_tokens));
@@ -273,7 +293,7 @@ impl Prompt {
         within("a prompt in bytes", self.prompt.len(), PROMPT_BYTES_MAX)?;
         within("the number of continuations", self.continuations.len(), CONTINUATIONS_MAX)?;
         match (kind, self.continuations.is_empty()) {
-            (RequestKind::Generate, false) => {
+            (RequestKind::Generate | RequestKind::Embed, false) => {
                 return Err(WireError::Contradiction("continuations are for kind 'loglikelihood' only"));
             }
             (RequestKind::Loglikelihood, true) => {
@@ -350,6 +370,7 @@ impl Answer {
                 let finite = loglikelihoods.iter().all(|(value, _)| value.is_finite());
                 if finite { Ok(()) } else { Err("a log-likelihood is not a finite number") }
             }
+            Self::Embedded { .. } if request.kind == RequestKind::Embed => Ok(()),
             _ => Err("it is of another kind than was asked for"),
         }
     }
@@ -394,6 +415,7 @@ pub fn results_hash(results: &[PromptResult]) -> String {
                     parts.number(u64::from(*greedy));
                 }
             }
+            Answer::Embedded { embedding } => parts.0.push(embedding.to_bytes()),
         }
     }
     parts.hash()

@@ -1,0 +1,79 @@
+//! The knowledge process: documents that are found by what they mean.
+//!
+//! A dataset is a list of documents under the hash of their contents. The vectors of the documents, and of each prompt
+//! that is searched for, are made by `Embed` workers of a herder, with the one model that was named when the process was
+//! spawned. A search compares its prompt with every document, so it finds the best ones and not nearly the best, and
+//! gives the same answer on every machine.
+//!
+//! - `creating`: datasets come and go.
+//! - `asking`, `answers`: the way of a text to a worker and of its vector back.
+//! - `searching`, `similarity` (pure): prompts and what is found.
+//! - `views`: what there is.
+
+mod answers;
+mod asking;
+mod creating;
+pub mod limits;
+mod schema;
+mod searching;
+mod settings;
+mod similarity;
+mod turn;
+mod views;
+
+use ao::{Effects, Message};
+
+use self::turn::Turn;
+use crate::payload::quoted;
+use crate::{Env, Fault, Module, Store};
+
+/// The actions of a knowledge process for people, as an error names them.
+const ACTIONS: &str = "Info, Get-Datasets, Create-Dataset, Delete-Dataset and Search-Prompt";
+
+/// The knowledge module.
+#[derive(Debug, Clone, Copy)]
+pub struct Knowledge;
+
+impl Module for Knowledge {
+    fn name(&self) -> &'static str {
+        "knowledge"
+    }
+
+    fn spawn(&self, store: &mut Store<'_>, _message: &Message, env: &Env) -> Result<Effects, Fault> {
+        settings::Settings::read(env)?;
+        schema::create(store)?;
+        Ok(Effects::none())
+    }
+
+    fn handle(&self, store: &mut Store<'_>, message: &Message, env: &Env) -> Result<Effects, Fault> {
+        let mut turn = Turn::new(store, message, env)?;
+        if !answer(&mut turn)? {
+            change(&mut turn)?;
+            asking::carry_on(&mut turn)?;
+        }
+        Ok(turn.effects)
+    }
+}
+
+/// Answers a question, which changes nothing; whether the message was one.
+fn answer(turn: &mut Turn<'_, '_>) -> Result<bool, Fault> {
+    match turn.message.action() {
+        "Info" => views::info(turn)?,
+        "Get-Datasets" => views::datasets(turn)?,
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+/// Carries out a message that may change something. Each handler checks by itself whom the message is from.
+fn change(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
+    match turn.message.action() {
+        "Create-Dataset" => creating::create_dataset(turn),
+        "Delete-Dataset" => creating::delete_dataset(turn),
+        "Search-Prompt" => searching::search_prompt(turn),
+        "Inference-Response" => answers::inference_response(turn),
+        "Undeliverable" => answers::undeliverable(turn),
+        "Wake" if turn.is_tick() => Ok(()),
+        other => Err(Fault::UnknownAction { action: quoted(other), known: ACTIONS.to_owned() }),
+    }
+}

@@ -1,0 +1,103 @@
+//! What a knowledge process shows: itself, and its datasets with how far their vectors are.
+
+use rusqlite::Row;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::limits::{DATASETS_PAGE_MAX, FAILURES_SHOWN};
+use super::turn::Turn;
+use super::{answers, creating};
+use crate::Fault;
+
+/// Which part of a long answer is wanted.
+#[derive(Debug, Default, Deserialize)]
+struct Page {
+    /// Only what comes after this number.
+    #[serde(default)]
+    from: u64,
+    limit: Option<u64>,
+    /// Only this dataset.
+    dataset_hash: Option<String>,
+}
+
+/// How many documents of a dataset there are, have their vector, wait for it, and have none.
+pub(super) fn progress(turn: &Turn<'_, '_>, dataset: i64, hash: &str) -> Result<Value, Fault> {
+    let sql = "SELECT count(*), coalesce(sum(status = 'embedded'), 0), coalesce(sum(status = 'failed'), 0)
+               FROM documents WHERE dataset = ?";
+    let counts = turn.store.first(sql, [dataset], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let (documents, embedded, failed): (u64, u64, u64) = counts.unwrap_or_default();
+    let pending = documents - embedded - failed;
+    Ok(json!({
+        "dataset_hash": hash, "documents": documents, "embedded": embedded, "pending": pending, "failed": failed,
+    }))
+}
+
+/// `Info`: what this process is.
+pub(super) fn info(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
+    let sql = "SELECT count(*), coalesce(sum(status = 'embedded'), 0), coalesce(sum(status = 'failed'), 0)
+               FROM documents";
+    let counts = turn.store.first(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let (documents, embedded, failed): (u64, u64, u64) = counts.unwrap_or_default();
+    let datasets: u64 = turn.store.value("SELECT count(*) FROM datasets", [])?;
+    let searches: u64 = turn.store.value("SELECT count(*) FROM searches", [])?;
+    let info = json!({
+        "name": turn.settings.title,
+        "title": turn.settings.title,
+        "herder": turn.settings.herder,
+        "model": turn.settings.model,
+        "file_hash": turn.settings.file_hash,
+        "dimensions": answers::dimensions(turn)?,
+        "datasets": datasets,
+        "documents": documents,
+        "embedded": embedded,
+        "pending": documents - embedded - failed,
+        "failed": failed,
+        "searches": searches,
+        "owner": turn.env.owner,
+    });
+    turn.answer("Info-Response", &info);
+    Ok(())
+}
+
+/// `Get-Datasets`: the datasets, a page at a time, or the one that is named.
+pub(super) fn datasets(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
+    let page = page(turn);
+    let (from, limit) = match &page.dataset_hash {
+        Some(hash) => (creating::named(turn, hash)?.id - 1, 1),
+        None => (i64::try_from(page.from).unwrap_or(i64::MAX), page.limit.unwrap_or(DATASETS_PAGE_MAX)),
+    };
+    let sql = "SELECT id, hash, owner, bytes, created_ms FROM datasets WHERE id > ? ORDER BY id LIMIT ?";
+    let read = |row: &Row<'_>| {
+        let (id, hash, owner): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok((id, hash, owner, row.get::<_, u64>(3)?, row.get::<_, u64>(4)?))
+    };
+    let mut datasets = Vec::new();
+    for (id, hash, owner, bytes, created_ms) in turn.store.all(sql, (from, limit.clamp(1, DATASETS_PAGE_MAX)), read)? {
+        let mut dataset = progress(turn, id, &hash)?;
+        dataset["id"] = id.into();
+        dataset["owner"] = owner.into();
+        dataset["bytes"] = bytes.into();
+        dataset["created_ms"] = created_ms.into();
+        dataset["failures"] = failures(turn, id)?;
+        datasets.push(dataset);
+    }
+    turn.answer("Get-Datasets-Response", &Value::Array(datasets));
+    Ok(())
+}
+
+/// The first documents that have failed, with the reason.
+fn failures(turn: &Turn<'_, '_>, dataset: i64) -> Result<Value, Fault> {
+    let sql = "SELECT number, reason FROM documents WHERE dataset = ? AND status = 'failed' ORDER BY number LIMIT ?";
+    let failure = |row: &Row<'_>| Ok(json!({ "number": row.get::<_, u64>(0)?, "reason": row.get::<_, String>(1)? }));
+    Ok(Value::Array(turn.store.all(sql, (dataset, FAILURES_SHOWN), failure)?))
+}
+
+/// The page that is asked for, in the data (as JSON) or in tags; the first one if nothing is said.
+fn page(turn: &Turn<'_, '_>) -> Page {
+    let tag = |name: &str| turn.message.tag(name).and_then(|text| text.parse().ok());
+    let mut page: Page = serde_json::from_slice(&turn.message.data).unwrap_or_default();
+    page.from = tag("From-Id").unwrap_or(page.from);
+    page.limit = tag("Limit").or(page.limit);
+    page.dataset_hash = turn.message.tag("Dataset-Hash").map(str::to_owned).or(page.dataset_hash);
+    page
+}
