@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use inference::scripted::ScriptedEngine;
-use inference::{Description, GenerateRequest, Generated, LoadedModel, ScoreRequest, Scored};
+use inference::{Description, Embedded, GenerateRequest, Generated, LoadedModel, ScoreRequest, Scored};
 
 use super::*;
 
@@ -47,8 +47,8 @@ impl Engine for Dying {
         self.inner.generate(request, progress)
     }
 
-    fn embed(&mut self, texts: &[String]) -> Result<Vec<Vec<f32>>, InferenceError> {
-        self.inner.embed(texts)
+    fn embed(&mut self, texts: &[String], progress: &mut dyn FnMut(Progress)) -> Result<Vec<Embedded>, InferenceError> {
+        self.inner.embed(texts, progress)
     }
 }
 
