@@ -151,12 +151,16 @@ fn what_would_score_like_chance_is_refused_before_a_model_is_loaded() {
     json(folder, &["task", "new", "colours"]);
     let text = std::fs::read_to_string(folder.join("colours.yaml")).unwrap();
     let write = |name: &str, from: &str, to: &str| std::fs::write(folder.join(name), text.replace(from, to)).unwrap();
-    write("field.yaml", "doc_to_target: answer", "doc_to_target: anwser");
+    write("field.yaml", "doc_to_target: answer", "doc_to_target: no_such_field");
     write("literal.yaml", "{{question}}", "{{'{{'}}question}}");
     write("unknown.yaml", "metric: acc\n", "metric: vibes\n");
     let model = model(1);
-    let cases =
-        [("field.yaml", "anwser"), ("literal.yaml", "{{"), ("unknown.yaml", "vibes"), ("nowhere.yaml", "no task file")];
+    let cases = [
+        ("field.yaml", "no_such_field"),
+        ("literal.yaml", "{{"),
+        ("unknown.yaml", "vibes"),
+        ("nowhere.yaml", "no task file"),
+    ];
     for (task, part) in cases {
         let error = refusal(folder, &["eval", "--model", &model, "--task", task, "--data", "colours.jsonl"]);
         assert!(error.contains(part), "{task}: {error}");
