@@ -58,8 +58,8 @@ pub const MODEL_FACTS_MAX: usize = 1024;
 /// Records at the end of each process's log whose hash chain is verified when the node starts.
 pub const STARTUP_TAIL: u64 = 64;
 
-/// Databases of processes that are open at one time.
-pub const OPEN_PROCESSES_MAX: usize = 512;
+/// Databases of processes that are open at one time. Each is three files, and a program usually may have 1024.
+pub const OPEN_PROCESSES_MAX: usize = 192;
 
 /// Milliseconds of a block: Arweave's target time, from which a node without a network counts its block height.
 pub const BLOCK_MS: u64 = 120_000;

@@ -147,6 +147,13 @@ impl Entry {
         Ok(file.as_ref().map(work))
     }
 
+    /// Closes its file unless a thread is at work with it, which will use it again.
+    pub(super) fn close_file(&self) {
+        if let Ok(mut file) = self.file.try_lock() {
+            *file = None;
+        }
+    }
+
     /// What is fixed about it, if it was read already.
     pub(super) fn known(&self) -> Option<Arc<Information>> {
         self.information.get().cloned()

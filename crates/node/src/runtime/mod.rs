@@ -3,6 +3,7 @@
 
 mod apply;
 mod entry;
+mod open_files;
 mod process_file;
 mod program;
 
@@ -26,6 +27,7 @@ pub(crate) use process_file::{ResultReader, Sending, path};
 pub(crate) use program::Programs;
 
 use apply::Identity;
+use open_files::OpenFiles;
 use process_file::ProcessFile;
 use program::Program;
 
@@ -66,6 +68,7 @@ struct Shared {
     progress: watch::Sender<u64>,
     /// Called whenever a process has come further.
     listener: OnceLock<Box<dyn Fn() + Send + Sync>>,
+    open: Mutex<OpenFiles>,
 }
 
 #[derive(Default)]
@@ -79,8 +82,9 @@ impl Runtime {
     /// A runtime that knows no process yet.
     pub(crate) fn new(parts: Parts) -> Self {
         let (progress, _) = watch::channel(0);
-        let shared =
-            Shared { parts, state: Mutex::default(), ready: Condvar::new(), progress, listener: OnceLock::new() };
+        let (ready, listener) = (Condvar::new(), OnceLock::new());
+        let open = Mutex::new(OpenFiles::new(limits::OPEN_PROCESSES_MAX));
+        let shared = Shared { parts, state: Mutex::default(), ready, progress, listener, open };
         Self { shared: Arc::new(shared), threads: Mutex::default() }
     }
 
@@ -241,7 +245,18 @@ impl Shared {
             self.has_progress();
         }
         self.make_room();
-        self.deliver(entry, head)
+        self.deliver(entry, head)?;
+        self.close_one(entry);
+        Ok(())
+    }
+
+    /// Closes the file that was not used for longest, if this one is one too many.
+    fn close_one(&self, used: &Entry) {
+        let oldest = self.open.lock().unwrap_or_else(PoisonError::into_inner).touch(used.process());
+        let entry = oldest.and_then(|process| self.state().entries.get(&process).cloned());
+        if let Some(entry) = entry {
+            entry.close_file();
+        }
     }
 
     /// Brings a WebAssembly module to where its process is; others are always there.

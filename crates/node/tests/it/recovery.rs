@@ -103,3 +103,34 @@ async fn an_audit_of_a_healthy_node_finds_nothing() {
     assert_eq!((report.tokens, report.messages), (1, 6));
     drop(keep);
 }
+
+/// Files below a folder that this program has open.
+#[cfg(target_os = "linux")]
+fn open_below(folder: &std::path::Path) -> usize {
+    let folder = folder.canonicalize().unwrap();
+    let links = fs::read_dir("/proc/self/fd").unwrap().flatten().filter_map(|entry| fs::read_link(entry.path()).ok());
+    links.filter(|path| path.starts_with(&folder)).count()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_has_more_processes_than_open_files() {
+    let mut place = Place::new().await;
+    let Place { config, node, token, alice, bob, .. } = place;
+    node.shutdown().await;
+    let mut many = config.clone();
+    let one = many.genesis.processes.iter().find(|process| process.name == "token").unwrap().clone();
+    let count = node::limits::OPEN_PROCESSES_MAX + 60;
+    for number in 0..count {
+        many.genesis.processes.push(node::GenesisProcess { name: format!("token-{number}"), id: None, ..one.clone() });
+    }
+    let node = node::Node::start(many.clone()).await.unwrap();
+    node.idle().await;
+    let open = open_below(&many.data.join("processes"));
+    assert!(open <= 3 * node::limits::OPEN_PROCESSES_MAX + 3, "{open} files of {count} processes are open");
+    // One whose file was closed first goes on where it was.
+    place = Place::over(many, node, token, alice, bob);
+    place.post(&place.transfer("5")).await;
+    place.node.idle().await;
+    assert_eq!(place.inbox(&place.bob).await.len(), 1);
+}
