@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::commands::{
     audit, bench, completions, config, dataset, eval, model, module, pool, process, result, send, task, token, up,
@@ -95,9 +95,76 @@ pub(crate) enum Command {
     Completions(completions::CompletionsArguments),
 }
 
+/// What an id can be typed for. An id is any 43 letters of base64url: one in 64 begins with '-', and is no option.
+const IDS: [&str; 13] = [
+    "address",
+    "dataset",
+    "first",
+    "herder",
+    "id",
+    "message",
+    "model",
+    "pool",
+    "process",
+    "recipient",
+    "second",
+    "target",
+    "token",
+];
+
+fn taking_ids(command: clap::Command) -> clap::Command {
+    let command = command.mut_args(|argument| {
+        let takes_id = IDS.contains(&argument.get_id().as_str());
+        if takes_id { argument.allow_hyphen_values(true) } else { argument }
+    });
+    command.mut_subcommands(taking_ids)
+}
+
 impl Arguments {
+    /// What was typed; ends the program with the reason if that is nothing.
+    pub(crate) fn read() -> Self {
+        let matches = taking_ids(Self::command()).get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
     /// Whether the command runs until it is stopped, so that its log is what a person looks at.
     pub(crate) fn is_daemon(&self) -> bool {
         matches!(self.command, Command::Up(_) | Command::Worker(_))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_that_begins_like_an_option_is_an_id() {
+        for letters in ["-i", "-w", "-h", "-V", "-u", "-t", "--", "-v"] {
+            let id = format!("{letters}{}A", "x".repeat(40));
+            let typed = [
+                vec!["pool", "join", &id, &id, "--json"],
+                vec!["pool", "create", "--dataset", &id, "--amount", "1"],
+                vec!["pool", "show", &id],
+                vec!["token", "transfer", &id, "5", "--token", &id],
+                vec!["result", &id, &id],
+                vec!["send", &id, "--action", "Info"],
+                vec!["process", "show", &id],
+                vec!["dataset", "results", &id, "--model", &id],
+                vec!["eval", "--model", &id, "--task", "demo"],
+            ];
+            for arguments in typed {
+                let line = std::iter::once("aobench").chain(arguments.iter().copied());
+                let outcome = taking_ids(Arguments::command()).try_get_matches_from(line);
+                assert!(outcome.is_ok(), "{arguments:?}: {}", outcome.unwrap_err());
+            }
+        }
+    }
+
+    #[test]
+    fn an_option_that_there_is_not_is_refused() {
+        for arguments in [vec!["pool", "list", "--everything"], vec!["up", "--devv"], vec!["eval", "--modle", "x"]] {
+            let line = std::iter::once("aobench").chain(arguments.iter().copied());
+            assert!(taking_ids(Arguments::command()).try_get_matches_from(line).is_err(), "{arguments:?}");
+        }
     }
 }

@@ -16,8 +16,6 @@ mod worker;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 use crate::arguments::Arguments;
 use crate::output::Output;
 
@@ -26,7 +24,7 @@ fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|argument| argument == inference::child::SUBCOMMAND) {
         return inference::child::run();
     }
-    let arguments = Arguments::parse();
+    let arguments = Arguments::read();
     start_log(&arguments);
     let output = Output::new(arguments.global.json);
     let outcome = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
