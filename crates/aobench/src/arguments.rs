@@ -162,7 +162,9 @@ mod tests {
 
     #[test]
     fn an_option_that_there_is_not_is_refused() {
-        for arguments in [vec!["pool", "list", "--everything"], vec!["up", "--devv"], vec!["eval", "--modle", "x"]] {
+        for arguments in
+            [vec!["pool", "list", "--everything"], vec!["up", "--developer"], vec!["eval", "--models-of", "x"]]
+        {
             let line = std::iter::once("aobench").chain(arguments.iter().copied());
             assert!(taking_ids(Arguments::command()).try_get_matches_from(line).is_err(), "{arguments:?}");
         }
