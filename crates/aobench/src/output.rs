@@ -1,7 +1,7 @@
 //! The two channels: standard output is the result of a command, standard error is the talk about it.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the one place where the program prints")]
+#![expect(clippy::print_stderr, reason = "the one place where the program prints")]
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table, presets};
@@ -31,24 +31,21 @@ impl Output {
 
     /// The result: as JSON, or as the text that `text` makes of it.
     pub(crate) fn result<T: Serialize>(self, value: &T, text: impl FnOnce(&T) -> String) -> anyhow::Result<()> {
-        if self.json {
-            println!("{}", serde_json::to_string(value)?);
-        } else {
-            println!("{}", text(value).trim_end());
-        }
+        let shown = if self.json { serde_json::to_string(value)? } else { text(value).trim_end().to_owned() };
+        print(&(shown + "\n"));
         Ok(())
     }
 
     /// A part of the result that only people read.
     pub(crate) fn text(self, text: impl std::fmt::Display) {
         if !self.json {
-            println!("{text}");
+            print(&format!("{text}\n"));
         }
     }
 
     /// Raw text that is the whole result: a file, completions.
     pub(crate) fn raw(self, text: &str) {
-        print!("{text}");
+        print(text);
     }
 
     /// A remark, on standard error.
@@ -98,6 +95,19 @@ impl Output {
 
     fn watched(self) -> bool {
         std::io::stderr().is_terminal()
+    }
+}
+
+/// Writes to standard output. A reader that has seen enough (`| head`) ends the program, and is no error.
+fn print(text: &str) {
+    let mut channel = std::io::stdout().lock();
+    match channel.write_all(text.as_bytes()).and_then(|()| channel.flush()) {
+        Ok(()) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) => {
+            eprintln!("error: the result cannot be written to standard output: {error}");
+            std::process::exit(1)
+        }
     }
 }
 
