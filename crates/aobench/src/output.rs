@@ -4,6 +4,7 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
+use anyhow::Context as _;
 use comfy_table::{CellAlignment, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -32,20 +33,19 @@ impl Output {
     /// The result: as JSON, or as the text that `text` makes of it.
     pub(crate) fn result<T: Serialize>(self, value: &T, text: impl FnOnce(&T) -> String) -> anyhow::Result<()> {
         let shown = if self.json { serde_json::to_string(value)? } else { text(value).trim_end().to_owned() };
-        print(&(shown + "\n"));
-        Ok(())
+        print(&(shown + "\n")).context("standard output cannot be written")
     }
 
     /// A part of the result that only people read.
     pub(crate) fn text(self, text: impl std::fmt::Display) {
         if !self.json {
-            print(&format!("{text}\n"));
+            print_part(&format!("{text}\n"));
         }
     }
 
     /// Raw text that is the whole result: a file, completions.
     pub(crate) fn raw(self, text: &str) {
-        print(text);
+        print_part(text);
     }
 
     /// A remark, on standard error.
@@ -98,16 +98,19 @@ impl Output {
     }
 }
 
-/// Writes to standard output. A reader that has seen enough (`| head`) ends the program, and is no error.
-fn print(text: &str) {
+/// Writes to standard output. That a reader has seen enough (`| head`) is no error, and ends no node that runs.
+fn print(text: &str) -> std::io::Result<()> {
     let mut channel = std::io::stdout().lock();
     match channel.write_all(text.as_bytes()).and_then(|()| channel.flush()) {
-        Ok(()) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
-        Err(error) => {
-            eprintln!("error: the result cannot be written to standard output: {error}");
-            std::process::exit(1)
-        }
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// The same for what is not the whole result: that it is lost is said, and the command goes on.
+fn print_part(text: &str) {
+    if let Err(error) = print(text) {
+        eprintln!("error: standard output cannot be written: {error}");
     }
 }
 
