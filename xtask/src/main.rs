@@ -41,14 +41,14 @@ fn main() -> ExitCode {
     }
 }
 
-/// Builds the binary and runs the demo with it.
+/// Builds the binary and runs the demo with it. What each crate's build took is left in `target/cargo-timings`.
 fn demo(arguments: &[String]) -> Result<(), String> {
     let environment = tools::build_environment()?;
     let arguments = arguments.iter().map(String::as_str).filter(|argument| *argument != "--");
     eprintln!(
         "xtask: building aobench (the first build takes some minutes: llama.cpp, SQLite and cryptography are compiled)"
     );
-    run::cargo(&environment, ["build", "--locked", "--package", "aobench"])?;
+    run::cargo(&environment, ["build", "--locked", "--package", "aobench", "--timings"])?;
     let binary = tools::target_directory().join("debug").join(format!("aobench{}", std::env::consts::EXE_SUFFIX));
     run::program(&environment, &binary, std::iter::once("demo").chain(arguments))
 }
