@@ -50,6 +50,26 @@ pub struct Message {
 }
 
 impl Message {
+    /// A question to `target` that changes nothing: a dry-run. Nobody is believed to be `from`; slot, time and height are
+    /// 0 until a node sets them.
+    pub fn dry_run(from: Id, target: Id, tags: Tags, data: impl Into<Vec<u8>>) -> Self {
+        Self {
+            id: Id::default(),
+            from,
+            owner: from,
+            target,
+            kind: MessageKind::Item,
+            slot: 0,
+            timestamp_ms: 0,
+            block_height: 0,
+            pushed_for: Id::default(),
+            anchor: String::new(),
+            tags,
+            data: data.into(),
+            read_only: true,
+        }
+    }
+
     /// The identity of the `index`-th message that `sender` sends while it handles its `slot`. It depends on nothing
     /// else, so that sending again after a crash is the same message and not a second one.
     pub fn pushed_id(sender: &Id, slot: u64, index: u32) -> Id {

@@ -21,6 +21,7 @@ mod payload;
 mod readable;
 mod store;
 pub mod token;
+mod turn;
 
 pub use fault::Fault;
 pub use module::{Cron, Env, MODULES, Module, module_by_id, module_by_name, module_id};

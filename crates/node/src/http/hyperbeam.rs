@@ -10,7 +10,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use ao::limits::ITEM_BYTES_MAX;
-use ao::{DataItem, Id, Message, MessageKind, Tags};
+use ao::{DataItem, Id, Message, Tags};
 
 use super::error::{HttpError, quoted};
 use super::extract::parse_id;
@@ -139,21 +139,8 @@ async fn dry_run(shared: &Shared, process: Id, tags: Tags, request: Request<Body
     let bytes = body::whole(shared, &parts.headers, body, ITEM_BYTES_MAX).await?;
     let item = if bytes.is_empty() { None } else { DataItem::parse(&bytes).ok() };
     let owner = item.as_ref().map(DataItem::address).unwrap_or_default();
-    let message = Message {
-        id: Id::default(),
-        from: owner,
-        owner,
-        target: process,
-        kind: MessageKind::Item,
-        slot: 0,
-        timestamp_ms: 0,
-        block_height: 0,
-        pushed_for: Id::default(),
-        anchor: String::new(),
-        tags,
-        data: item.map(DataItem::into_data).unwrap_or_default(),
-        read_only: true,
-    };
+    let data = item.map(DataItem::into_data).unwrap_or_default();
+    let message = Message::dry_run(owner, process, tags, data);
     let outcome = shared.dry_run(&process, message).await?;
     Ok(Json(json!({ "raw": ResultAnswer::new(0, outcome) })).into_response())
 }

@@ -5,7 +5,7 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 
-use ao::{Effects, Id, Message, MessageKind, Tags};
+use ao::{Effects, Id, Message, Tags};
 
 use super::error::{HttpError, quoted};
 use super::state::Shared;
@@ -68,22 +68,7 @@ async fn balances(shared: &Shared, process: Id) -> Result<Value, HttpError> {
 
 /// What a process answers nobody in particular.
 async fn ask(shared: &Shared, process: Id, tags: Tags) -> Result<Effects, HttpError> {
-    let nobody = Id::default();
-    let message = Message {
-        id: nobody,
-        from: nobody,
-        owner: nobody,
-        target: process,
-        kind: MessageKind::Item,
-        slot: 0,
-        timestamp_ms: 0,
-        block_height: 0,
-        pushed_for: nobody,
-        anchor: String::new(),
-        tags,
-        data: Vec::new(),
-        read_only: true,
-    };
+    let message = Message::dry_run(Id::default(), process, tags, "");
     let answer = shared.dry_run(&process, message).await?;
     answer.map_err(|fault| HttpError::not_found(format!("the process {process} does not publish that: {fault}")))
 }

@@ -1,6 +1,6 @@
 //! The words of AO's units on the wire. No other part of the node knows them.
 
-use ao::{DataItem, Effects, Id, Message, MessageKind, Outgoing, Spawn, Tags};
+use ao::{DataItem, Effects, Id, Message, Outgoing, Spawn, Tags};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
@@ -151,24 +151,17 @@ impl DryRun {
         for name in ["From", "Owner", "From-Process"] {
             self.tags.remove(name);
         }
+        let data = match self.data {
+            Value::String(text) => text.into_bytes(),
+            Value::Null => Vec::new(),
+            other => other.to_string().into_bytes(),
+        };
         Message {
-            id: Id::default(),
             from: self.from.parse().unwrap_or(owner),
-            owner,
-            target: process,
-            kind: MessageKind::Item,
-            slot: 0,
             timestamp_ms: self.timestamp,
             block_height: self.block_height,
-            pushed_for: Id::default(),
             anchor: self.anchor,
-            tags: self.tags,
-            data: match self.data {
-                Value::String(text) => text.into_bytes(),
-                Value::Null => Vec::new(),
-                other => other.to_string().into_bytes(),
-            },
-            read_only: true,
+            ..Message::dry_run(owner, process, self.tags, data)
         }
     }
 }

@@ -11,7 +11,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{Html, IntoResponse, Response};
 use serde::de::DeserializeOwned;
 
-use ao::{Id, Message, MessageKind, Tags};
+use ao::{Id, Message, Tags};
 
 use self::board::{Leaderboard, Pool};
 use crate::http::error::HttpError;
@@ -70,21 +70,8 @@ fn page(template: &impl Template) -> Result<Response, HttpError> {
 
 /// What a process answers to a reading action.
 async fn ask<T: DeserializeOwned>(shared: &Shared, process: Id, action: &str, data: String) -> Result<T, HttpError> {
-    let message = Message {
-        id: Id::default(),
-        from: Id::default(),
-        owner: Id::default(),
-        target: process,
-        kind: MessageKind::Item,
-        slot: 0,
-        timestamp_ms: 0,
-        block_height: 0,
-        pushed_for: Id::default(),
-        anchor: String::new(),
-        tags: Tags::new().with("Action", action),
-        data: data.into_bytes(),
-        read_only: true,
-    };
+    let tags = Tags::new().with("Action", action);
+    let message = Message::dry_run(Id::default(), process, tags, data);
     let effects = shared.dry_run(&process, message).await?.map_err(HttpError::not_found)?;
     if let Some(error) = effects.output.error {
         return Err(HttpError::not_found(error));

@@ -159,7 +159,7 @@ fn book(turn: &mut Turn<'_, '_>, pool: &Id, notice: &Notice) -> Result<(), Fault
 
 /// Sends money that cannot be used back to who paid it, with the reason.
 fn give_back(turn: &mut Turn<'_, '_>, notice: &Notice, reason: &str) -> Result<(), Fault> {
-    turn.refuse(reason);
+    turn.say_error(reason);
     if turn.message.tag("X-Refund").is_some() {
         return hold(turn, notice, reason);
     }

@@ -37,7 +37,7 @@ pub(super) fn join_pool(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
         Err(fault) => {
             let error = fault.to_string();
             turn.send(Outgoing::new(turn.message.from, "Join-Error").tag("Error", &error).data(error.clone()));
-            turn.refuse(error);
+            turn.say_error(error);
             Ok(())
         }
     }
@@ -179,7 +179,7 @@ fn turn_away(turn: &mut Turn<'_, '_>, pool: &Pool, entry: &Entry, reason: &str) 
     entry::refuse(turn.store, entry.id, reason)?;
     let error = Outgoing::new(entry.participant, "Join-Error").tag("Pool", pool.id).tag("Model", entry.model);
     turn.send(error.tag("Error", reason).data(reason));
-    turn.refuse(reason);
+    turn.say_error(reason);
     debug_assert_ne!(entry.standing, Standing::Refused, "an entry is refused once");
     super::settlement::check_complete(turn, pool)
 }

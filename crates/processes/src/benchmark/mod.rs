@@ -57,7 +57,7 @@ impl Module for Benchmark {
 
     fn handle(&self, store: &mut Store<'_>, message: &Message, env: &Env) -> Result<Effects, Fault> {
         let settings = Settings::read(env)?;
-        let mut turn = Turn { store, message, env, settings, effects: Effects::none() };
+        let mut turn = Turn::new(store, message, env, settings);
         if !answer(&mut turn)? {
             // What was due by now comes first, whatever the message wants; and the message may have made something due.
             settlement::run_due(&mut turn)?;

@@ -101,7 +101,7 @@ pub(super) fn send_waiting(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
         if !transfer.reason.is_empty() {
             outgoing.tags.push("X-Error", transfer.reason);
         }
-        let message = turn.send(outgoing);
+        let message = turn.send_known(outgoing);
         let sql = "UPDATE payouts SET status = 'sent', attempts = attempts + 1, message = ? WHERE id = ?";
         turn.store.execute(sql, (message.to_string(), transfer.id))?;
     }
@@ -176,7 +176,7 @@ pub(super) fn transfer_error(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
     }
     let sql = "UPDATE payouts SET status = 'failed', error = ? WHERE id = ?";
     turn.store.execute(sql, (&error, &sent.id))?;
-    turn.refuse(format!("the token refused the payout {}: {error}", sent.id));
+    turn.say_error(format!("the token refused the payout {}: {error}", sent.id));
     Ok(())
 }
 

@@ -84,11 +84,12 @@ impl Turn<'_, '_> {
     pub(super) fn lease(&mut self, number: i64, worker: Id) -> Result<(), Fault> {
         self.store.execute("UPDATE jobs SET leased = 1, attempt = attempt + 1 WHERE job = ?1", [number])?;
         let job = self.job(number)?;
-        let deadline_ms = self.now_ms + self.settings.lease_ms;
+        let deadline_ms = self.table_time_ms() + self.settings.lease_ms;
         let sql = "INSERT INTO leases (job, attempt, worker, prompts, paid, leased_ms, deadline_ms)
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
         let paid = job.notice.is_some();
-        let values = params![number, job.attempt, worker.to_string(), job.prompts, paid, self.now_ms, deadline_ms];
+        let values =
+            params![number, job.attempt, worker.to_string(), job.prompts, paid, self.table_time_ms(), deadline_ms];
         self.store.execute(sql, values)?;
         let sql = "UPDATE workers SET last_assigned = (SELECT max(last_assigned) + 1 FROM workers) WHERE address = ?1";
         self.store.execute(sql, [worker.to_string()])?;
@@ -107,7 +108,7 @@ impl Turn<'_, '_> {
     pub(super) fn extend_leases(&mut self, working: &str) -> Result<(), Fault> {
         let sql = "UPDATE leases SET deadline_ms = max(deadline_ms, min(?4, leased_ms + ?5))
                    WHERE job = ?1 AND attempt = ?2 AND worker = ?3 AND ending = 'expired'";
-        let deadline_ms = self.now_ms + self.settings.lease_ms;
+        let deadline_ms = self.table_time_ms() + self.settings.lease_ms;
         let longest_ms = LEASE_TIMES_MAX * self.settings.lease_ms;
         let worker = self.message.from.to_string();
         for lease in working.split(',') {
@@ -124,7 +125,7 @@ impl Turn<'_, '_> {
     /// A worker gives back all that it holds; it goes to others with the next endings.
     pub(super) fn give_back(&mut self, worker: &Id) -> Result<(), Fault> {
         let sql = "UPDATE leases SET deadline_ms = min(deadline_ms, ?2), ending = 'returned' WHERE worker = ?1";
-        self.store.execute(sql, params![worker.to_string(), self.now_ms])?;
+        self.store.execute(sql, params![worker.to_string(), self.table_time_ms()])?;
         Ok(())
     }
 
@@ -132,7 +133,7 @@ impl Turn<'_, '_> {
     /// message are left for the next, which the alarm brings at once.
     pub(super) fn end_what_is_over(&mut self) -> Result<(), Fault> {
         let sql = "SELECT job, worker, ending FROM leases WHERE deadline_ms <= ?1 ORDER BY deadline_ms, job LIMIT ?2";
-        let over = self.store.all(sql, [self.now_ms, ENDINGS_PER_MESSAGE_MAX], |row| {
+        let over = self.store.all(sql, [self.table_time_ms(), ENDINGS_PER_MESSAGE_MAX], |row| {
             Ok((row.get::<_, i64>("job")?, parsed::<Id>(row, "worker")?, row.get::<_, String>("ending")?))
         })?;
         for (number, worker, ending) in &over {
@@ -141,7 +142,7 @@ impl Turn<'_, '_> {
         }
         let rest = ENDINGS_PER_MESSAGE_MAX - over.len() as i64;
         let sql = "SELECT job FROM jobs WHERE leased = 0 AND waiting_since_ms <= ?1 ORDER BY job LIMIT ?2";
-        let stale = self.store.all(sql, [self.now_ms - WAIT_MS_MAX, rest], |row| row.get::<_, i64>(0))?;
+        let stale = self.store.all(sql, [self.table_time_ms() - WAIT_MS_MAX, rest], |row| row.get::<_, i64>(0))?;
         for number in stale {
             let job = self.job(number)?;
             let last = job.last_error.as_ref().map_or(String::new(), |error| format!("; the last attempt: {error}"));
@@ -172,7 +173,7 @@ impl Turn<'_, '_> {
         let blamed = if is_model { format!("model: {reason}") } else { reason };
         let sql = "UPDATE jobs SET leased = 0, failures = ?2, last_worker = ?3, last_error = ?4,
                        waiting_since_ms = ?5 WHERE job = ?1";
-        self.store.execute(sql, params![number, failures, worker.to_string(), blamed, self.now_ms])?;
+        self.store.execute(sql, params![number, failures, worker.to_string(), blamed, self.table_time_ms()])?;
         Ok(())
     }
 
@@ -190,7 +191,7 @@ impl Turn<'_, '_> {
                        failures_in_row = failures_in_row + ?2 + ?3,
                        resting_until_ms = iif(failures_in_row + ?2 + ?3 >= ?4, ?5, resting_until_ms)
                    WHERE address = ?1";
-        let rested_ms = self.now_ms + self.settings.lease_ms;
+        let rested_ms = self.table_time_ms() + self.settings.lease_ms;
         self.store.execute(sql, params![worker.to_string(), expired, failed, FAILURES_IN_ROW_MAX, rested_ms])?;
         Ok(())
     }
@@ -217,7 +218,8 @@ impl Turn<'_, '_> {
         }
         let sql = "INSERT INTO failed_jobs VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
         let requester = job.requester.to_string();
-        let values = params![job.number, requester, job.reference, job.model, job.attempt, reason, self.now_ms];
+        let values =
+            params![job.number, requester, job.reference, job.model, job.attempt, reason, self.table_time_ms()];
         self.store.execute(sql, values)?;
         let sql =
             "DELETE FROM failed_jobs WHERE job <= (SELECT job FROM failed_jobs ORDER BY job DESC LIMIT 1 OFFSET ?1)";

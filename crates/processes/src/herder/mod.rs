@@ -49,7 +49,7 @@ impl Module for Herder {
     fn spawn(&self, store: &mut Store<'_>, message: &Message, env: &Env) -> Result<Effects, Fault> {
         let workers = Settings::read(&env.tags)?.workers;
         schema::make(store)?;
-        let mut turn = Turn::new(store, message, env)?;
+        let mut turn = Turn::new(store, message, env, Settings::read(&env.tags)?);
         for worker in &workers {
             turn.set_permission(worker, true)?;
         }
@@ -57,7 +57,7 @@ impl Module for Herder {
     }
 
     fn handle(&self, store: &mut Store<'_>, message: &Message, env: &Env) -> Result<Effects, Fault> {
-        let mut turn = Turn::new(store, message, env)?;
+        let mut turn = Turn::new(store, message, env, Settings::read(&env.tags)?);
         match message.action() {
             "Info" => turn.info().map(|()| turn.effects),
             "Worker-Statistic" => turn.worker_statistic().map(|()| turn.effects),
@@ -110,7 +110,7 @@ impl Turn<'_, '_> {
     /// When something happens by time alone: a lease ends, a worker was silent for too long or has rested, a job has
     /// waited too long, a payment is tried again.
     fn next_alarm(&self, more: bool) -> Result<Option<u64>, Fault> {
-        let soon_ms = self.now_ms + 1;
+        let soon_ms = self.table_time_ms() + 1;
         if more {
             return Ok(Some(soon_ms as u64));
         }
@@ -121,7 +121,7 @@ impl Turn<'_, '_> {
                        UNION ALL SELECT min(waiting_since_ms) + ?2 FROM jobs WHERE leased = 0
                        UNION ALL SELECT min(retry_ms) FROM payments WHERE retry_ms IS NOT NULL)";
         let silent_ms = SILENT_LEASE_TIMES_MAX * self.settings.lease_ms;
-        let next_ms: Option<i64> = self.store.value(sql, [silent_ms, WAIT_MS_MAX, self.now_ms])?;
+        let next_ms: Option<i64> = self.store.value(sql, [silent_ms, WAIT_MS_MAX, self.table_time_ms()])?;
         Ok(next_ms.map(|next_ms| next_ms.max(soon_ms) as u64))
     }
 }

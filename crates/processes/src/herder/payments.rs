@@ -164,7 +164,7 @@ impl Turn<'_, '_> {
         let transfer: Id = parsed_tag(self.message, "Message-Id")?;
         let sql = "UPDATE payments SET state = 'failed', retry_ms = iif(attempts < ?2, ?3, NULL)
                    WHERE transfer = ?1 AND state = 'sent'";
-        let retry_ms = self.now_ms + PAYMENT_RETRY_MS;
+        let retry_ms = self.table_time_ms() + PAYMENT_RETRY_MS;
         let known = self.store.execute(sql, params![transfer.to_string(), PAYMENT_ATTEMPTS_MAX, retry_ms])? > 0;
         self.say(if known { "the payment is tried again later" } else { "no payment of this herder" });
         Ok(())
@@ -173,7 +173,8 @@ impl Turn<'_, '_> {
     /// Sends again what the token refused an hour ago.
     pub(super) fn retry_payments(&mut self) -> Result<(), Fault> {
         let sql = "SELECT notice FROM payments WHERE retry_ms <= ?1 ORDER BY retry_ms, notice LIMIT ?2";
-        let due = self.store.all(sql, [self.now_ms, RETRIES_PER_MESSAGE_MAX], |row| parsed::<Id>(row, "notice"))?;
+        let due =
+            self.store.all(sql, [self.table_time_ms(), RETRIES_PER_MESSAGE_MAX], |row| parsed::<Id>(row, "notice"))?;
         for notice in due {
             self.send_payment(&notice)?;
         }

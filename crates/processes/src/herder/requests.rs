@@ -114,7 +114,7 @@ impl Turn<'_, '_> {
             fee,
             data,
             bytes,
-            self.now_ms
+            self.table_time_ms()
         ];
         Ok(Ok(self.store.insert(sql, values)?))
     }
@@ -166,7 +166,7 @@ impl Turn<'_, '_> {
         let sql = "SELECT address, types, capacity, models, loaded, last_assigned,
                        (SELECT coalesce(sum(prompts), 0) FROM leases WHERE worker = address) AS workload
                    FROM workers WHERE active = 1 AND resting_until_ms <= ?1 ORDER BY address";
-        self.store.all(sql, [self.now_ms], |row| {
+        self.store.all(sql, [self.table_time_ms()], |row| {
             let models: String = row.get("models")?;
             Ok(Candidate {
                 address: row.get("address")?,
@@ -181,7 +181,7 @@ impl Turn<'_, '_> {
     }
 
     fn waiting(&self) -> Result<Waiting, Fault> {
-        let now_ms = self.now_ms as u64;
+        let now_ms = self.table_time_ms() as u64;
         // Of each requester's jobs for one model only the first can be given out now; the others stand behind them.
         let sql =
             "SELECT job, requester, worker_type, model, prompts, bytes, queued_ms, fee_per_token, last_worker FROM (

@@ -26,8 +26,10 @@ impl Turn<'_, '_> {
             return self.refuse_answer(number, attempt);
         };
         let job = self.job(number)?;
-        self.store
-            .execute("UPDATE workers SET seen_ms = ?2 WHERE address = ?1", params![worker.to_string(), self.now_ms])?;
+        self.store.execute(
+            "UPDATE workers SET seen_ms = ?2 WHERE address = ?1",
+            params![worker.to_string(), self.table_time_ms()],
+        )?;
         match self.read_answer(&job)? {
             Ok(()) => self.complete(&job, &worker, leased_ms),
             Err(failure) => {
@@ -86,7 +88,7 @@ impl Turn<'_, '_> {
         self.send(response.data(self.message.data.clone()));
         let sql = "UPDATE workers SET jobs_done = jobs_done + 1, prompts_done = prompts_done + ?2,
                        busy_ms = busy_ms + ?3, failures_in_row = 0, resting_until_ms = 0 WHERE address = ?1";
-        self.store.execute(sql, params![worker.to_string(), job.prompts, self.now_ms - leased_ms])?;
+        self.store.execute(sql, params![worker.to_string(), job.prompts, self.table_time_ms() - leased_ms])?;
         if let Some(notice) = job.notice {
             self.pay_worker(&notice, worker)?;
         }

@@ -111,7 +111,7 @@ impl Turn<'_, '_> {
         self.only_allowed("Heartbeat")?;
         let address = self.message.from.to_string();
         let sql = "UPDATE workers SET active = 1, seen_ms = ?2 WHERE address = ?1";
-        let known = self.store.execute(sql, params![address, self.now_ms])? > 0;
+        let known = self.store.execute(sql, params![address, self.table_time_ms()])? > 0;
         if !known || self.message.tag("WorkerType").is_some() {
             self.enroll(&self.registration()?)?;
         }
@@ -144,10 +144,10 @@ impl Turn<'_, '_> {
 
     /// Drops the workers that gave no sign of life for three lease times, all of them in one pass.
     pub(super) fn drop_silent_workers(&mut self) -> Result<(), Fault> {
-        let since_ms = self.now_ms - SILENT_LEASE_TIMES_MAX * self.settings.lease_ms;
+        let since_ms = self.table_time_ms() - SILENT_LEASE_TIMES_MAX * self.settings.lease_ms;
         let sql = "UPDATE leases SET deadline_ms = min(deadline_ms, ?2)
                    WHERE worker IN (SELECT address FROM workers WHERE active = 1 AND seen_ms <= ?1)";
-        self.store.execute(sql, params![since_ms, self.now_ms])?;
+        self.store.execute(sql, params![since_ms, self.table_time_ms()])?;
         self.store.execute("UPDATE workers SET active = 0 WHERE active = 1 AND seen_ms <= ?1", [since_ms])?;
         Ok(())
     }
@@ -186,7 +186,7 @@ impl Turn<'_, '_> {
                    ON CONFLICT (address) DO UPDATE SET types = excluded.types, capacity = excluded.capacity,
                        models = excluded.models, active = 1, seen_ms = excluded.seen_ms";
         let Registration { types, capacity, models } = registration;
-        self.store.execute(sql, params![address, types, *capacity as i64, models, self.now_ms])?;
+        self.store.execute(sql, params![address, types, *capacity as i64, models, self.table_time_ms()])?;
         Ok(())
     }
 

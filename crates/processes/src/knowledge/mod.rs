@@ -46,7 +46,7 @@ impl Module for Knowledge {
     }
 
     fn handle(&self, store: &mut Store<'_>, message: &Message, env: &Env) -> Result<Effects, Fault> {
-        let mut turn = Turn::new(store, message, env)?;
+        let mut turn = Turn::new(store, message, env, settings::Settings::read(env)?);
         if !answer(&mut turn)? {
             change(&mut turn)?;
             asking::carry_on(&mut turn)?;

@@ -1,0 +1,59 @@
+//! One message being handled: the tables, the message, the settings, and what goes out because of it.
+//!
+//! Every process but the token is a set of actions on such a turn. What a process adds to it (who may do what, how much
+//! fits) stands in its own folder, as methods of the turn with its own settings.
+
+use ao::{Effects, Message, MessageKind, Outgoing};
+use serde_json::Value;
+
+use crate::{Env, Store};
+
+/// One message being handled by a process with the settings `S`.
+pub(crate) struct Turn<'a, 'store, S> {
+    pub(crate) store: &'a mut Store<'store>,
+    pub(crate) message: &'a Message,
+    pub(crate) env: &'a Env,
+    pub(crate) settings: S,
+    pub(crate) effects: Effects,
+    /// Bytes of the data sent so far.
+    pub(crate) sent_bytes: usize,
+}
+
+impl<'a, 'store, S> Turn<'a, 'store, S> {
+    pub(crate) fn new(store: &'a mut Store<'store>, message: &'a Message, env: &'a Env, settings: S) -> Self {
+        Self { store, message, env, settings, effects: Effects::none(), sent_bytes: 0 }
+    }
+
+    /// Process time, milliseconds since 1970.
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.message.timestamp_ms
+    }
+
+    /// Sends a message when this one is handled.
+    pub(crate) fn send(&mut self, outgoing: Outgoing) {
+        self.sent_bytes += outgoing.data.len();
+        self.effects.messages.push(outgoing);
+    }
+
+    /// What the caller sees.
+    pub(crate) fn say(&mut self, text: impl Into<String>) {
+        self.effects.output.data = text.into();
+    }
+
+    /// What the caller sees of a message that did not do what it asked for.
+    pub(crate) fn say_error(&mut self, text: impl Into<String>) {
+        self.effects.output.error = Some(text.into());
+    }
+
+    /// Answers the sender: by a message, and to the caller of a dry-run by the same text.
+    pub(crate) fn answer(&mut self, action: &str, data: &Value) {
+        let text = data.to_string();
+        self.say(text.clone());
+        self.send(Outgoing::new(self.message.from, action).data(text));
+    }
+
+    /// Whether this is a tick of the process's own clock. A tag cannot say that.
+    pub(crate) fn is_tick(&self) -> bool {
+        self.message.kind == MessageKind::Cron && self.message.from == self.env.process
+    }
+}
