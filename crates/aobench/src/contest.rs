@@ -61,7 +61,8 @@ pub(crate) struct Line {
 /// A payout.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Payout {
-    pub(crate) rank: u64,
+    /// Nothing where the money goes back to its payer.
+    pub(crate) rank: Option<u64>,
     pub(crate) participant: Id,
     pub(crate) quantity: Quantity,
     #[serde(default)]
