@@ -10,6 +10,7 @@ use ao::wallet::WalletKind;
 use ao::{Id, Quantity, Tags, Wallet};
 use node::{Genesis, GenesisProcess, NodeHandle};
 use serde::Deserialize;
+use tasks::Question;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -93,6 +94,7 @@ pub(crate) fn genesis(wallets: &[DevelopmentWallet]) -> anyhow::Result<Genesis> 
         .with("Name", assets::DATASET_TITLE)
         .with("License", "CC0-1.0")
         .with("Synthetic", "true")
+        .with("Task", "demo")
         .with("Benchmark", "${benchmark}")
         .with("Herder", "${herder}");
     let llama_herder = Tags::new()
@@ -148,7 +150,7 @@ pub(crate) async fn load_questions(operator: &Session, output: Output) -> anyhow
         return Ok(info.questions);
     }
     operator.client.request(process, action("Init"), "").await?;
-    dataset::load(operator, &process, assets::QUESTIONS, output).await
+    dataset::load(operator, &process, &Question::all_from(assets::QUESTIONS.as_bytes())?, output).await
 }
 
 /// Starts workers in this process; the models run in children of it.
