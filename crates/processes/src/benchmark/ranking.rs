@@ -59,7 +59,7 @@ fn equal_scores(pool: &Pool, entries: &[Entry]) -> Vec<u32> {
 
 /// What each entry answered correctly, if the dataset told of all of them: without that no test can be made, and only
 /// equal scores are ties.
-fn answers(store: &Store<'_>, pool: &Pool, entries: &[Entry]) -> Result<Option<Vec<Answers>>, Fault> {
+pub(super) fn answers(store: &Store<'_>, pool: &Pool, entries: &[Entry]) -> Result<Option<Vec<Answers>>, Fault> {
     let mut answers = Vec::with_capacity(entries.len());
     for entry in entries {
         let bits: Option<Vec<u8>> = if pool.counts_leniently() {
