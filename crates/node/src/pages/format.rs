@@ -68,7 +68,7 @@ pub(super) fn span(milliseconds: u64) -> String {
         (0, 0) => some(minutes, "minute"),
         (0, _) => format!("{hours} h {} min", minutes % 60),
         (1..10, _) => format!("{} {hours} h", some(days, "day")),
-        _ => some(days, "day"),
+        _ => some((minutes + 720) / 1440, "day"),
     }
 }
 

@@ -69,14 +69,14 @@ impl Plot {
     /// The picture of these entries; nothing if none of them has a score.
     pub(super) fn of(title: &str, lines: &[Line], is_alone: bool) -> Option<Self> {
         let scored: Vec<&Line> = lines.iter().filter(|line| line.is_scored()).collect();
-        let (first, ticks) = scale(&scored)?;
-        let last = first + 10.0 * (ticks - 1) as f64;
+        let (first, step, ticks) = scale(&scored)?;
+        let last = first + step * (ticks - 1) as f64;
         let place = |share: f64| {
             let along = ((share * 100.0 - first) / (last - first)).clamp(0.0, 1.0);
             coordinate((SCALE.0 + along * (SCALE.1 - SCALE.0)) / 10.0)
         };
         let tick = |number: usize| {
-            let at = first + 10.0 * number as f64;
+            let at = first + step * number as f64;
             Tick { x: place(at / 100.0), label: format!("{at:.0} %") }
         };
         let row = |(number, line): (usize, &&Line)| Row {
@@ -101,13 +101,15 @@ impl Plot {
     }
 }
 
-/// The first tick in percent, and how many there are, ten apart: the least scale that holds all intervals.
-fn scale(lines: &[&Line]) -> Option<(f64, usize)> {
+/// The first tick in percent, how far apart they are, and how many there are: the least scale that holds all intervals,
+/// with few enough ticks for a phone.
+fn scale(lines: &[&Line]) -> Option<(f64, f64, usize)> {
     let low = lines.iter().map(|line| line.interval[0]).reduce(f64::min)?;
     let high = lines.iter().map(|line| line.interval[1]).reduce(f64::max)?;
-    let first = ((low * 10.0).floor() * 10.0).clamp(0.0, 90.0);
-    let last = ((high * 10.0).ceil() * 10.0).clamp(first + 10.0, 100.0);
-    Some((first, ((last - first) / 10.0).round() as usize + 1))
+    let step = if high - low > 0.4 { 20.0 } else { 10.0 };
+    let first = ((low * 100.0 / step).floor() * step).clamp(0.0, 100.0 - step);
+    let last = ((high * 100.0 / step).ceil() * step).clamp(first + step, 100.0);
+    Some((first, step, ((last - first) / step).round() as usize + 1))
 }
 
 fn coordinate(percentage: f64) -> String {

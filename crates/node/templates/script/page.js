@@ -1,7 +1,7 @@
 // What every page is better with: times in the reader's zone, commands that can be copied, boards that follow what happens.
 
 const zoned = new Intl.DateTimeFormat(undefined, {
-  year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit', timeZoneName: 'short'
+  year: 'numeric', month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', timeZoneName: 'short'
 })
 
 /** Shows times as the reader's clock has them; UTC stays within reach. */
@@ -31,7 +31,7 @@ function makeCopyable (root) {
   }
 }
 
-/** Follows a board: the server sends it whole whenever it has changed. */
+/** Follows a board: the server sends it whole whenever it has changed. A pool in a new state is a new page. */
 function follow (board) {
   const state = document.getElementById('board-state')
   let waiting = null
@@ -42,9 +42,12 @@ function follow (board) {
       return
     }
     waiting = null
+    const before = board.querySelector('[data-state]')?.dataset
     board.innerHTML = html
     localize(board)
-    const said = board.querySelector('[data-state]')?.dataset.state ?? ''
+    const now = board.querySelector('[data-state]')?.dataset
+    if (before && now && before.status !== now.status) return window.location.reload()
+    const said = now?.state ?? ''
     if (state.textContent !== said) state.textContent = said
   }
   board.addEventListener('focusout', () => setTimeout(() => { if (waiting !== null) show(waiting) }))
