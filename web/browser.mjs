@@ -1,5 +1,8 @@
 // A real browser that reports everything a reader must not meet: errors in the console, requests to elsewhere, pages that
-// jump, pages without a policy.
+// jump, pages without a policy. TEMPLATES=../crates/node/templates takes the style sheet and the scripts from there, so that a
+// change to them can be tried without a build.
+
+import { resolve } from 'node:path'
 
 import { chromium } from 'playwright-core'
 
@@ -22,6 +25,10 @@ export async function openBrowser (origin) {
         for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifts.push(entry.value)
       }).observe({ type: 'layout-shift', buffered: true })
     })
+    if (process.env.TEMPLATES) {
+      const local = url => resolve(process.env.TEMPLATES, `.${url.pathname}`)
+      await context.route(/\/style\.css$|\/script\//, route => route.fulfill({ path: local(new URL(route.request().url())) }))
+    }
     context.on('page', page => watch(page, origin, faults))
     return context
   }

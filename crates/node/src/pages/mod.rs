@@ -4,6 +4,7 @@
 mod ask;
 mod assets;
 mod board;
+mod card;
 mod dataset;
 mod entry;
 mod explorer;
@@ -38,6 +39,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/pool/{pool}/join", get(pool::join))
         .route("/pool/{pool}/events", get(pool::events))
         .route("/pool/{pool}/badge.svg", get(pool::badge))
+        .route("/pool/{pool}/card.png", get(pool::card))
         .route("/pool/{pool}/entry/{model}", get(entry::entry))
         .route("/dataset/{dataset}", get(dataset::dataset))
         .route("/model/{model}", get(people::model_page))

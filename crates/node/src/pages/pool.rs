@@ -21,7 +21,7 @@ use super::board::{Funding, Line, Payout, Pool};
 use super::face::{Caller, Form, field, html, read, rendered, show, text};
 use super::format::when;
 use super::picture::{Plot, Spark, score};
-use super::rules;
+use super::{card, rules};
 use crate::http::error::HttpError;
 use crate::http::extract::{PathId, QueryOf};
 use crate::http::state::{Shared, one_more};
@@ -303,6 +303,14 @@ pub(crate) async fn badge(State(shared): State<Shared>, PathId(pool): PathId) ->
         None => format!("{}, {} entries", page.pool.status.to_lowercase(), page.pool.entries),
     };
     Ok(text("image/svg+xml", "max-age=60", rendered(&Badge::new(&page.pool.title(), &value))?))
+}
+
+/// `GET /pool/{pool}/card.png`: a pool as sites show a link to it.
+pub(crate) async fn card(State(shared): State<Shared>, PathId(pool): PathId) -> Result<Response, HttpError> {
+    let page: PoolPage = read(data(&shared, pool, 0, "").await?)?;
+    let about = format!("{}, {}, {} entries", page.pool.funds(), page.pool.stands(), page.pool.entries);
+    let drawn = shared.blocking(move |_| card::draw(&page.pool.title(), &about, &page.lines)).await?;
+    Ok(text("image/png", "max-age=60", drawn))
 }
 
 /// How a model is entered from the page itself.

@@ -9,6 +9,8 @@ const element = id => document.getElementById(id)
 const form = element('join') ?? element('fund')
 const said = element('said')
 const go = element('go')
+// Not `form.dataset`: that is the field of this name.
+const given = name => form.getAttribute(`data-${name}`)
 let key = null
 
 /** Whose key it is, or why there is none. */
@@ -65,7 +67,7 @@ function progress (share, what) {
 }
 
 async function join () {
-  const { pool, benchmark } = form.dataset
+  const [pool, benchmark] = [given('pool'), given('benchmark')]
   const file = element('file').files[0]
   const model = file ? await upload(key, file, progress) : element('model').value.trim()
   if (!model) throw new Error('choose a file, or give the id of an upload')
@@ -84,7 +86,7 @@ function units (text) {
 }
 
 async function fund () {
-  const { token, benchmark } = form.dataset
+  const [token, benchmark] = [given('token'), given('benchmark')]
   const value = id => element(id).value.trim()
   const tags = [
     ['Action', 'Transfer'], ['Recipient', benchmark], ['Quantity', units(value('amount'))],
