@@ -32,8 +32,11 @@ use self::report::{RunFacts, TaskReport};
 use self::source::{DataArgument, FoundTask};
 use crate::output::Output;
 
-/// Documents of one request to the engine where nothing else is said. The results do not depend on it.
-const BATCH_DOCUMENTS: usize = 32;
+/// Documents of one request to the engine at most, where nothing else is said. Results of the profile `exact` do not
+/// depend on it.
+const BATCH_DOCUMENTS_MAX: usize = 128;
+/// Requests that each engine has at least, where there are as many documents.
+const REQUESTS_PER_ENGINE: usize = 4;
 
 /// What is evaluated, and how.
 #[derive(Debug, Clone)]
@@ -52,6 +55,8 @@ pub(crate) struct Plan {
     pub(crate) workers: usize,
     /// Tokens of context at most.
     pub(crate) context_tokens: u32,
+    /// What engines may compute together.
+    pub(crate) profile: inference::Profile,
     /// Resamples for standard errors that have no formula.
     pub(crate) resamples: usize,
     /// Where results go.
@@ -156,7 +161,7 @@ fn evaluate_task(
     let (splits, data_hash) = source::documents(found, &plan.data)?;
     let evaluation = found.task.evaluation(&splits, &plan.options)?;
     let requests = (0..evaluation.len()).map(|number| evaluation.requests(number)).collect::<Result<Vec<_>, _>>()?;
-    let protocol = evaluation.protocol(Profile::Exact, None);
+    let protocol = evaluation.protocol(profile_of(plan.profile), None);
     // What was answered counts for the same questions to the same file under the same protocol and engine.
     let engine = &engines.description;
     let key = format!("{protocol} {data_hash} {} {} {}", model.file_hash, engine.engine, engine.profile);
@@ -172,7 +177,8 @@ fn evaluate_task(
     let bar = output.bar(asked.len() as u64, "evaluating");
     bar.set_message(found.name.clone());
     bar.inc((asked.len() - missing.len()) as u64);
-    let outcome = engines.ask_all(&missing, plan.batch.unwrap_or(BATCH_DOCUMENTS), &mut journal, &bar);
+    let batch = plan.batch.unwrap_or_else(|| batch_documents(missing.len(), plan.workers));
+    let outcome = engines.ask_all(&missing, batch, &mut journal, &bar);
     bar.finish_and_clear();
     outcome?;
     let answers: Vec<Answers> = asked
@@ -203,13 +209,27 @@ fn evaluate_task(
     })
 }
 
+/// The profile as a protocol names it.
+fn profile_of(profile: inference::Profile) -> Profile {
+    match profile {
+        inference::Profile::Exact => Profile::Exact,
+        inference::Profile::Fast => Profile::Fast,
+    }
+}
+
+/// Documents of one request where nothing is said: several requests for each engine, so that none is long without
+/// work at the end, and no more than can be lost.
+fn batch_documents(documents: usize, engines: usize) -> usize {
+    documents.div_ceil(engines.max(1) * REQUESTS_PER_ENGINE).clamp(1, BATCH_DOCUMENTS_MAX)
+}
+
 impl Engines {
     fn start(plan: &Plan, model: &LocalModel) -> anyhow::Result<Self> {
-        let (mut first, loaded) = model.engine(1, plan.context_tokens)?;
+        let (mut first, loaded) = model.engine(1, plan.context_tokens, plan.profile)?;
         let description = first.describe()?;
         let mut engines = vec![first];
         for _ in 1..plan.workers.max(1) {
-            engines.push(model.engine(1, plan.context_tokens)?.0);
+            engines.push(model.engine(1, plan.context_tokens, plan.profile)?.0);
         }
         Ok(Self { engines, description, loaded })
     }
