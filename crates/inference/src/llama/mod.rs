@@ -10,6 +10,7 @@ mod fast;
 mod likelihood;
 mod model;
 mod output_text;
+mod rate;
 mod schedule;
 mod trie;
 
@@ -21,6 +22,7 @@ use crate::request::{Embedded, Finish, GenerateRequest, Generated, Progress, Sco
 use model::{Model, Purpose, Vocabulary};
 
 pub use backend::send_log_to_standard_error;
+pub use rate::prompt_tokens_per_second;
 
 /// llama.cpp in this process.
 #[derive(Debug)]

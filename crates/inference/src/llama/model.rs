@@ -78,6 +78,24 @@ impl Drop for Model {
 impl Model {
     /// Checks the file, then loads it.
     pub(super) fn load(file: &ModelFile, options: &EngineOptions) -> Result<(Self, LoadedModel), InferenceError> {
+        Self::load_with(file, options, continuing_parameters)
+    }
+
+    /// The same for computations of a whole context, one sequence at a time.
+    pub(super) fn load_for_batches(
+        file: &ModelFile,
+        options: &EngineOptions,
+    ) -> Result<(Self, LoadedModel), InferenceError> {
+        Self::load_with(file, options, |options, context_tokens| {
+            exact_parameters(options, context_tokens, context_tokens).with_n_seq_max(1)
+        })
+    }
+
+    fn load_with(
+        file: &ModelFile,
+        options: &EngineOptions,
+        continuing_parameters: impl FnOnce(&EngineOptions, u32) -> LlamaContextParams,
+    ) -> Result<(Self, LoadedModel), InferenceError> {
         let backend = backend::start()?;
         let (opened, header) = check(file)?;
         backend::take_reason();
