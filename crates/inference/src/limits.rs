@@ -21,7 +21,7 @@ pub const TEXT_BYTES_PER_TOKEN: usize = 8;
 pub const EXACT_BATCH_TOKENS: usize = 256;
 
 /// Tokens in one computation of the profile `fast`. More is slower: each token is compared with every cell in use.
-pub const FAST_BATCH_TOKENS: usize = 384;
+pub const FAST_BATCH_TOKENS: usize = 256;
 
 /// Continuations that the profile `fast` computes side by side, of all its prompts together.
 pub const FAST_BRANCHES_MAX: usize = 127;

@@ -35,8 +35,8 @@ use crate::output::Output;
 /// Documents of one request to the engine at most, where nothing else is said. Results of the profile `exact` do not
 /// depend on it.
 const BATCH_DOCUMENTS_MAX: usize = 128;
-/// Requests that each engine has at least, where there are as many documents.
-const REQUESTS_PER_ENGINE: usize = 4;
+/// And at least, where there are as many left: what the profile `fast` computes at once.
+const BATCH_DOCUMENTS_MIN: usize = 8;
 
 /// What is evaluated, and how.
 #[derive(Debug, Clone)]
@@ -177,8 +177,8 @@ fn evaluate_task(
     let bar = output.bar(asked.len() as u64, "evaluating");
     bar.set_message(found.name.clone());
     bar.inc((asked.len() - missing.len()) as u64);
-    let batch = plan.batch.unwrap_or_else(|| batch_documents(missing.len(), plan.workers));
-    let outcome = engines.ask_all(&missing, batch, &mut journal, &bar);
+    let waiting = cut(&missing, plan.batch, plan.workers);
+    let outcome = engines.ask_all(waiting, &mut journal, &bar);
     bar.finish_and_clear();
     outcome?;
     let answers: Vec<Answers> = asked
@@ -217,10 +217,21 @@ fn profile_of(profile: inference::Profile) -> Profile {
     }
 }
 
-/// Documents of one request where nothing is said: several requests for each engine, so that none is long without
-/// work at the end, and no more than can be lost.
-fn batch_documents(documents: usize, engines: usize) -> usize {
-    documents.div_ceil(engines.max(1) * REQUESTS_PER_ENGINE).clamp(1, BATCH_DOCUMENTS_MAX)
+/// Cuts the documents into requests: of the size that was asked for, or large ones first and small ones at the end, so
+/// that no engine is long without work.
+fn cut(documents: &[Asked], batch: Option<usize>, engines: usize) -> VecDeque<&[Asked]> {
+    if let Some(batch) = batch {
+        return documents.chunks(batch.max(1)).collect();
+    }
+    let mut requests = VecDeque::new();
+    let mut rest = documents;
+    while !rest.is_empty() {
+        let size = (rest.len() / (2 * engines.max(1))).clamp(BATCH_DOCUMENTS_MIN, BATCH_DOCUMENTS_MAX);
+        let (request, later) = rest.split_at(size.min(rest.len()));
+        requests.push_back(request);
+        rest = later;
+    }
+    requests
 }
 
 impl Engines {
@@ -235,14 +246,8 @@ impl Engines {
     }
 
     /// Asks about all documents, several engines side by side; each answer is in the journal as soon as it is there.
-    fn ask_all(
-        &mut self,
-        documents: &[Asked],
-        batch: usize,
-        journal: &mut Journal,
-        bar: &ProgressBar,
-    ) -> anyhow::Result<()> {
-        let waiting: Mutex<VecDeque<&[Asked]>> = Mutex::new(documents.chunks(batch.max(1)).collect());
+    fn ask_all(&mut self, waiting: VecDeque<&[Asked]>, journal: &mut Journal, bar: &ProgressBar) -> anyhow::Result<()> {
+        let waiting = Mutex::new(waiting);
         let stop = AtomicBool::new(false);
         std::thread::scope(|scope| {
             let (sender, receiver) = mpsc::channel();
@@ -270,5 +275,22 @@ impl Engines {
             }
             outcome
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_hold_every_document_once_and_get_smaller_to_the_end() {
+        let documents: Vec<Asked> = (0..1000).map(|document| Asked { document, requests: Vec::new() }).collect();
+        for (batch, engines) in [(None, 1), (None, 2), (None, 64), (Some(7), 2)] {
+            let requests = cut(&documents, batch, engines);
+            let all: Vec<usize> = requests.iter().flat_map(|request| request.iter().map(|one| one.document)).collect();
+            assert_eq!(all, (0..1000).collect::<Vec<_>>());
+            assert!(requests.iter().all(|request| request.len() <= BATCH_DOCUMENTS_MAX));
+            assert!(requests.iter().zip(requests.iter().skip(1)).all(|(one, next)| one.len() >= next.len()));
+        }
     }
 }

@@ -81,13 +81,14 @@ impl Model {
         Self::load_with(file, options, continuing_parameters)
     }
 
-    /// The same for computations of a whole context, one sequence at a time.
+    /// The same for computations of a whole context, one sequence at a time; in the profile `fast` with flash attention.
     pub(super) fn load_for_batches(
         file: &ModelFile,
         options: &EngineOptions,
     ) -> Result<(Self, LoadedModel), InferenceError> {
         Self::load_with(file, options, |options, context_tokens| {
-            exact_parameters(options, context_tokens, context_tokens).with_n_seq_max(1)
+            let parameters = continuing_parameters(options, context_tokens);
+            parameters.with_n_batch(context_tokens).with_n_ubatch(context_tokens).with_n_seq_max(1)
         })
     }
 
@@ -211,8 +212,13 @@ fn continuing_parameters(options: &EngineOptions, context_tokens: u32) -> LlamaC
         Profile::Exact => (EXACT_BATCH_TOKENS, BRANCHES_MAX),
         Profile::Fast => (FAST_BATCH_TOKENS, FAST_BRANCHES_MAX),
     };
-    let parameters = exact_parameters(options, context_tokens, batch as u32);
-    parameters.with_n_seq_max(branches as u32 + 1).with_kv_unified(true)
+    let parameters = exact_parameters(options, context_tokens, batch as u32)
+        .with_n_seq_max(branches as u32 + 1)
+        .with_kv_unified(true);
+    match options.profile {
+        Profile::Exact => parameters,
+        Profile::Fast => parameters.with_flash_attention_policy(llama_cpp_sys_2::LLAMA_FLASH_ATTN_TYPE_AUTO),
+    }
 }
 
 /// An encoder sees a whole text at once: the longest one is one batch.

@@ -10,12 +10,11 @@ use super::model::{Model, reason_or};
 use crate::engine::{EngineOptions, ModelFile};
 use crate::error::InferenceError;
 
-/// Prompt tokens a second for `seconds` in computations of `batch` tokens each, only the last one's logits wanted.
-/// The tokens are any tokens; the file is loaded into this process.
-pub fn prompt_tokens_per_second(path: &Path, threads: u32, batch: u32, seconds: f64) -> Result<f64, InferenceError> {
-    let options = EngineOptions { threads, context_tokens: batch, ..EngineOptions::default() };
-    let (mut model, facts) = Model::load_for_batches(&ModelFile::at(path), &options)?;
-    let mut tokens = LlamaBatch::new(batch as usize, 1);
+/// Prompt tokens a second for `seconds` in computations of whole contexts (`context_tokens` of the options), only the last
+/// token's logits wanted. The tokens are any tokens; the file is loaded into this process.
+pub fn prompt_tokens_per_second(path: &Path, options: &EngineOptions, seconds: f64) -> Result<f64, InferenceError> {
+    let (mut model, facts) = Model::load_for_batches(&ModelFile::at(path), options)?;
+    let mut tokens = LlamaBatch::new(facts.context_tokens as usize, 1);
     let mut compute = || {
         model.context.clear_kv_cache();
         tokens.clear();

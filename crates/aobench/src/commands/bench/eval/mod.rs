@@ -15,7 +15,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use indicatif::ProgressBar;
 use inference::llama::{LlamaEngine, prompt_tokens_per_second};
-use inference::{Engine as _, EngineOptions, ModelFile, ScorePrompt, ScoreRequest};
+use inference::{Engine as _, EngineOptions, ModelFile, Profile, ScorePrompt, ScoreRequest};
 
 use self::questions::{Question, SYSTEM_PROMPT};
 use self::random_model::Quantization;
@@ -25,9 +25,9 @@ use crate::demo::assets;
 use crate::output::Output;
 
 /// Tokens of one computation, of which the fastest gives the ceiling.
-const CEILING_BATCHES: [u32; 4] = [64, 128, 256, 512];
+const CEILING_BATCHES: [u32; 3] = [128, 256, 512];
 /// Seconds that each of them is measured.
-const CEILING_SECONDS: f64 = 1.5;
+const CEILING_SECONDS: f64 = 1.0;
 
 /// On what, and beside which programs.
 #[derive(Debug, Args)]
@@ -143,16 +143,13 @@ fn model(arguments: &EvalBenchArguments, folder: &Path) -> anyhow::Result<(PathB
         let length = file.metadata()?.len();
         return Ok((model.canonicalize()?, inference::gguf::Header::read(&file, 0, length)?.parameters()));
     }
-    let vocabulary = match &arguments.vocab {
-        Some(file) => file.clone(),
-        None => {
-            let file = folder.join("vocabulary.gguf");
-            std::fs::write(&file, assets::MODELS[0].1)?;
-            file
-        }
-    };
+    let shipped = folder.join("vocabulary.gguf");
+    if arguments.vocab.is_none() {
+        std::fs::write(&shipped, assets::MODELS[0].1)?;
+    }
+    let vocabulary = arguments.vocab.as_ref().unwrap_or(&shipped);
     let path = folder.join("random.gguf");
-    let parameters = random_model::write(&path, &vocabulary, arguments.quantization)?;
+    let parameters = random_model::write(&path, vocabulary, arguments.quantization)?;
     Ok((path, parameters))
 }
 
@@ -160,18 +157,21 @@ fn model(arguments: &EvalBenchArguments, folder: &Path) -> anyhow::Result<(PathB
 fn ceiling(place: &Place<'_>) -> anyhow::Result<f64> {
     let threads = place.threads as u32;
     let mut best = 0.0;
-    for batch in CEILING_BATCHES {
-        let together = prompt_tokens_per_second(place.model, threads, batch, CEILING_SECONDS)?;
-        let alone = std::thread::scope(|scope| -> anyhow::Result<f64> {
-            let measure = || prompt_tokens_per_second(place.model, 1, batch, CEILING_SECONDS);
-            let running: Vec<_> = (0..threads).map(|_| scope.spawn(measure)).collect();
-            let mut sum = 0.0;
-            for thread in running {
-                sum += thread.join().map_err(|_| anyhow::anyhow!("a measurement panicked"))??;
-            }
-            Ok(sum)
-        })?;
-        best = f64::max(best, together.max(alone));
+    for context_tokens in CEILING_BATCHES {
+        for profile in [Profile::Exact, Profile::Fast] {
+            let together = EngineOptions { threads, context_tokens, profile };
+            let alone = EngineOptions { threads: 1, ..together.clone() };
+            let measure = |options: &EngineOptions| prompt_tokens_per_second(place.model, options, CEILING_SECONDS);
+            let alone = std::thread::scope(|scope| -> anyhow::Result<f64> {
+                let running: Vec<_> = (0..threads).map(|_| scope.spawn(|| measure(&alone))).collect();
+                let mut sum = 0.0;
+                for thread in running {
+                    sum += thread.join().map_err(|_| anyhow::anyhow!("a measurement panicked"))??;
+                }
+                Ok(sum)
+            })?;
+            best = f64::max(best, measure(&together)?.max(alone));
+        }
     }
     Ok(best)
 }

@@ -129,7 +129,8 @@ pub(super) fn write_task(folder: &Path, name: &str, description: &str, questions
             "context": question.context, "question": question.question,
             "answerA": first, "answerB": second, "answerC": third, "label": question.label,
         });
-        lines.push_str(&format!("{row}\n"));
+        lines.push_str(&row.to_string());
+        lines.push('\n');
     }
     let data = folder.join(format!("{name}.jsonl"));
     std::fs::write(&data, lines)?;

@@ -144,16 +144,19 @@ pub(super) fn describe(bench: &EvalBench) -> String {
     });
     let columns =
         [Column::Text("times as fast as"), Column::Number("fast"), Column::Number("exact"), Column::Text("why not")];
-    text += &format!("\n{}", table(&columns, rows));
-    if let [fast, _, exact, ..] = &bench.runs[..] {
-        let apart = difference(&fast.log_likelihoods, &exact.log_likelihoods);
-        text += &format!("\nlargest difference of a log-likelihood: fast and exact {apart:.4}");
-        if let Some(apart) = bench.beside.difference(exact) {
-            text += &format!(", lm-eval over llama-cpp-python and exact {apart:.4}");
+    text += "\n";
+    text += &table(&columns, rows);
+    let differences = match &bench.runs[..] {
+        [fast, _, exact, ..] => {
+            let apart = difference(&fast.log_likelihoods, &exact.log_likelihoods);
+            let rival = bench.beside.difference(exact);
+            let rival = rival.map(|apart| format!(", lm-eval over llama-cpp-python and exact {apart:.4}"));
+            format!("largest difference of a log-likelihood: fast and exact {apart:.4}{}", rival.unwrap_or_default())
         }
-    }
+        _ => String::new(),
+    };
     text + &format!(
-        "\n{} million weights, {} threads; {:.0} prompt tokens/s at best, {} tokens to compute ({} with the shared beginning); \
+        "\n{differences}\n{} million weights, {} threads; {:.0} prompt tokens/s at best, {} tokens to compute ({} with the shared beginning); \
          ten times the questions cost {:.2} times as much",
         bench.parameters / 1_000_000,
         bench.threads,
