@@ -1,5 +1,7 @@
 //! `aobench bench`: what this machine does, beside a ceiling that is measured in the same run.
 
+#[cfg(feature = "llama")]
+mod eval;
 mod transfers;
 
 use std::path::PathBuf;
@@ -9,6 +11,8 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use node::bench::LogBench;
 
+#[cfg(feature = "llama")]
+use self::eval::EvalBenchArguments;
 use self::transfers::TransferArguments;
 use crate::output::{Column, Output, table};
 
@@ -19,6 +23,9 @@ pub(crate) enum BenchCommand {
     Log(LogArguments),
     /// Token transfers a second through HTTP: verified, applied, notices delivered; beside verification alone
     Transfers(TransferArguments),
+    #[cfg(feature = "llama")]
+    /// Questions a second that `aobench eval` scores, beside the arithmetic ceiling and the programs used for it today
+    Eval(Box<EvalBenchArguments>),
 }
 
 /// How long to measure, and where.
@@ -36,6 +43,8 @@ pub(crate) async fn run(command: BenchCommand, output: Output) -> anyhow::Result
     match command {
         BenchCommand::Log(arguments) => log(arguments, output).await,
         BenchCommand::Transfers(arguments) => transfers::run(&arguments, output).await,
+        #[cfg(feature = "llama")]
+        BenchCommand::Eval(arguments) => eval::run(*arguments, output).await,
     }
 }
 
