@@ -1,6 +1,7 @@
 //! `aobench bench`: what this machine does, beside a ceiling that is measured in the same run.
 
 mod transfers;
+mod wasm;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use clap::{Args, Subcommand};
 use node::bench::LogBench;
 
 use self::transfers::TransferArguments;
+use self::wasm::WasmArguments;
 use crate::output::{Column, Output, table};
 
 /// What can be typed after `aobench bench`.
@@ -19,6 +21,8 @@ pub(crate) enum BenchCommand {
     Log(LogArguments),
     /// Token transfers a second through HTTP: verified, applied, notices delivered; beside verification alone
     Transfers(TransferArguments),
+    /// Messages to aos, beside AO's own host of the same module; and whether both answer alike
+    Wasm(WasmArguments),
 }
 
 /// How long to measure, and where.
@@ -36,6 +40,9 @@ pub(crate) async fn run(command: BenchCommand, output: Output) -> anyhow::Result
     match command {
         BenchCommand::Log(arguments) => log(arguments, output).await,
         BenchCommand::Transfers(arguments) => transfers::run(&arguments, output).await,
+        BenchCommand::Wasm(arguments) => {
+            tokio::task::spawn_blocking(move || wasm::run(&arguments, output)).await?
+        }
     }
 }
 
