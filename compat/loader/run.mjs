@@ -1,5 +1,5 @@
 // AO's own host, npm's @permaweb/ao-loader, driven over a pipe by `aobench bench wasm`: a line of JSON in, a line out.
-// The first line is {module, format, environment, hot}; each other one is {messages: [{message, now_ms}]}, answered with
+// The first line is {module, format, environment, hot}; each other one is {messages: [JSON of a message]}, answered with
 // {answers: [{milliseconds, answer}]} or {failed}. Only the call of the loader is timed.
 //
 // What fails leaves nothing, as in AO's compute unit. The loader does not do this by itself when its memory is kept hot: a
@@ -11,10 +11,6 @@ import { createInterface } from 'node:readline'
 import AoLoader from '@permaweb/ao-loader'
 
 const COPY_EVERY = 32
-
-/** The only clock of a module is the time of its message. */
-let now = 0
-Date.now = () => now
 
 class Host {
   constructor (handle, environment, hot) {
@@ -38,9 +34,8 @@ class Host {
   }
 
   async call (given, memory = this.hot ? null : this.copy) {
-    now = given.now_ms
     try {
-      return await this.handle(memory, JSON.parse(given.message), this.environment)
+      return await this.handle(memory, JSON.parse(given), this.environment)
     } catch (error) {
       return { Error: error instanceof Error ? error.message : error, thrown: true }
     }

@@ -25,15 +25,6 @@ pub struct Sent {
     pub data: Vec<u8>,
 }
 
-/// A message as the module is given it.
-#[derive(Debug, Clone)]
-pub struct Given {
-    /// The JSON of the message.
-    pub message: String,
-    /// The time that the module sees, milliseconds since 1970.
-    pub now_ms: u64,
-}
-
 /// A process of a module, without a file and without a log.
 pub struct Trial {
     process: Process,
@@ -74,10 +65,9 @@ impl Trial {
         self.process.environment()
     }
 
-    /// The next message as the module will be given it.
-    pub fn given(&self, sent: &Sent) -> Given {
-        let message = self.message(sent);
-        Given { message: self.process.given(&message), now_ms: message.timestamp_ms }
+    /// The JSON of the next message, as the module will be given it.
+    pub fn given(&self, sent: &Sent) -> String {
+        self.process.given(&self.message(sent))
     }
 
     /// Handles the next message.

@@ -70,9 +70,5 @@ fn config(metering: bool) -> Config {
         .cranelift_nan_canonicalization(true)
         // Pages of an instance that were never written must be absent, so that they can be told from those that were.
         .memory_init_cow(false);
-    let on = |name: &str| std::env::var(name).is_ok();
-    if on("X_NOEPOCH") { config.epoch_interruption(false); }
-    if on("X_NONAN") { config.cranelift_nan_canonicalization(false); }
-    if on("X_INLINE") { config.compiler_inlining(wasmtime::Inlining::Yes); }
     config
 }

@@ -85,11 +85,19 @@ impl Instance {
     /// Puts a state back that was taken earlier; whether it could be: a memory that grew since does not shrink.
     pub(super) fn go_back(&mut self, image: &Image) -> Result<bool, String> {
         let memory = self.exports.memory;
-        if memory.data_size(&self.store) != image.memory_bytes() || self.globals.len() != image.globals.len() {
+        let (Some((asked, globals)), true) =
+            (image.globals.split_last(), memory.data_size(&self.store) == image.memory_bytes())
+        else {
+            return Ok(false);
+        };
+        if self.globals.len() != globals.len() {
             return Ok(false);
         }
-        image.restore(memory.data_mut(&mut self.store));
-        for (global, bits) in self.globals.iter().zip(&image.globals) {
+        if !image.restore(memory.data_mut(&mut self.store)) {
+            return Ok(false);
+        }
+        self.store.data_mut().asked_for_time = *asked != 0;
+        for (global, bits) in self.globals.iter().zip(globals) {
             let value = value_of(*bits, &global.get(&mut self.store));
             global.set(&mut self.store, value).map_err(|error| format!("{error:#}"))?;
         }
@@ -101,6 +109,7 @@ impl Instance {
         let state = State {
             exports: None,
             now_ms: 0,
+            asked_for_time: false,
             files: Files::new(Arc::clone(&sandbox.admissible)),
             drive: Arc::clone(&sandbox.drive),
             memory_bytes_max: sandbox.memory_bytes_max,
@@ -200,7 +209,9 @@ impl Instance {
 
     /// The state between two messages.
     pub(super) fn image(&mut self, earlier: &Image) -> Image {
-        let globals = self.globals.iter().map(|global| bits_of(&global.get(&mut self.store)).unwrap_or(0)).collect();
+        let globals = self.globals.iter().map(|global| bits_of(&global.get(&mut self.store)).unwrap_or(0));
+        let mut globals: Vec<u64> = globals.collect();
+        globals.push(u64::from(self.store.data().asked_for_time));
         Image::capture(self.exports.memory.data(&self.store), globals, earlier)
     }
 

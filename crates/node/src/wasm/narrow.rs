@@ -6,10 +6,10 @@
 //! nowhere else: all else in the module, its pointers among it, keeps 64 bits. Only an address beyond 4 GiB, which no such
 //! module can have, would behave otherwise: it is cut, where it would have ended the message.
 
-use wasm_encoder::{CodeSection, ConstExpr, DataSection, Encode as _, MemorySection, MemoryType, RawSection, SectionId};
-use wasmparser::{
-    BinaryReaderError, CompositeInnerType, DataKind, FunctionBody, Operator, Parser, Payload, TypeRef,
+use wasm_encoder::{
+    CodeSection, ConstExpr, DataSection, Encode as _, MemorySection, MemoryType, RawSection, SectionId,
 };
+use wasmparser::{BinaryReaderError, CompositeInnerType, DataKind, FunctionBody, Operator, Parser, Payload, TypeRef};
 
 /// Pages of the largest memory with 32-bit addresses.
 const PAGES_MAX: u64 = 1 << 16;

@@ -35,9 +35,10 @@ pub(super) fn ours(outcome: &Result<Effects, String>) -> Value {
         (None, data) => json!(data),
     };
     let text = |data: &[u8]| String::from_utf8_lossy(data).into_owned();
-    let messages = effects.messages.iter().map(|message| {
-        json!({ "target": message.target, "tags": sorted(&message.tags), "data": text(&message.data) })
-    });
+    let messages = effects
+        .messages
+        .iter()
+        .map(|message| json!({ "target": message.target, "tags": sorted(&message.tags), "data": text(&message.data) }));
     let spawns = effects.spawns.iter().map(|spawn| json!({ "tags": sorted(&spawn.tags), "data": text(&spawn.data) }));
     json!({ "output": output, "messages": messages.collect::<Vec<_>>(), "spawns": spawns.collect::<Vec<_>>() })
 }

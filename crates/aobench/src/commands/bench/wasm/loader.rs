@@ -6,7 +6,6 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use anyhow::{Context as _, bail};
-use node::wasm::bench::Given;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -47,8 +46,7 @@ impl Loader {
     pub(super) fn start(folder: &Path, module: &Path, environment: &str, hot: bool) -> anyhow::Result<Self> {
         let module = module.canonicalize()?;
         let narrow = !is_wide(&std::fs::read(&module)?);
-        let format =
-            if narrow { "wasm32-unknown-emscripten4" } else { "wasm64-unknown-emscripten-draft_2024_02_15" };
+        let format = if narrow { "wasm32-unknown-emscripten4" } else { "wasm64-unknown-emscripten-draft_2024_02_15" };
         let mut command = Command::new("node");
         command.args(["--experimental-wasm-memory64", "--no-warnings", "run.mjs"]).current_dir(folder).env("TZ", "UTC");
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().context("node cannot be run")?;
@@ -59,9 +57,7 @@ impl Loader {
     }
 
     /// Lets it handle messages, in order.
-    pub(super) fn handle(&mut self, messages: &[Given]) -> anyhow::Result<Vec<Answered>> {
-        let messages: Vec<Value> =
-            messages.iter().map(|given| json!({ "message": given.message, "now_ms": given.now_ms })).collect();
+    pub(super) fn handle(&mut self, messages: &[String]) -> anyhow::Result<Vec<Answered>> {
         self.say(&json!({ "messages": messages }))?;
         let Some(line) = self.output.next() else { bail!("the loader ended; what it said is above") };
         let answers: Answers = serde_json::from_str(&line?).context("the loader answered with something else")?;

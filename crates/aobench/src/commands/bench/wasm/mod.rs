@@ -12,7 +12,7 @@ use std::time::Instant;
 use anyhow::{Context as _, anyhow, bail};
 use clap::Args;
 use node::wasm::WasmSettings;
-use node::wasm::bench::{Given, Sent, Trial};
+use node::wasm::bench::{Sent, Trial};
 use serde::Serialize;
 
 use self::compare::Difference;
@@ -153,8 +153,7 @@ impl Bench {
         let (hot, normal) = self.loader.map(|(hot, normal)| (hot.times(), normal.times())).unzip();
         let normal = normal.filter(|normal| normal.median_ms > 0.0);
         let (unmetered, metered) = (self.unmetered.times(), self.metered.times());
-        let ratio =
-            |ours: &Times, other: &Option<Times>| other.as_ref().map(|other| ours.median_ms / other.median_ms);
+        let ratio = |ours: &Times, other: &Option<Times>| other.as_ref().map(|other| ours.median_ms / other.median_ms);
         Ok(WasmBench {
             module: arguments.module.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             messages: messages.len(),
@@ -176,7 +175,7 @@ impl Bench {
 
     /// A few messages through every host, one host after the other.
     fn turn(&mut self, first: usize, messages: &[Sent], normal_left: &mut usize) -> anyhow::Result<()> {
-        let mut given: Vec<Given> = Vec::new();
+        let mut given: Vec<String> = Vec::new();
         for sent in messages {
             let began = Instant::now();
             let _ = self.unmetered.host.handle(sent);
@@ -205,7 +204,7 @@ impl Bench {
 }
 
 impl Timed<Loader> {
-    fn handle(&mut self, given: &[Given]) -> anyhow::Result<Vec<Answered>> {
+    fn handle(&mut self, given: &[String]) -> anyhow::Result<Vec<Answered>> {
         if given.is_empty() {
             return Ok(Vec::new());
         }

@@ -179,7 +179,9 @@ fn message(numbers: &mut Numbers) -> Sent {
         73..81 => sent(from, "Count", &[("By", &number), ("X-Reference", &number)], ""),
         81..85 => sent(from, "Fail", &[], &number),
         85..90 => sent(from, "Remember", &[("Key", &format!("key-{}", numbers.below(60)))], &number),
-        90..93 => sent(from, "Json", &[("Content-Type", "text/plain")], &format!("{{\"b\":[{number},null],\"a\":\"ü\"}}")),
+        90..93 => {
+            sent(from, "Json", &[("Content-Type", "text/plain")], &format!("{{\"b\":[{number},null],\"a\":\"ü\"}}"))
+        }
         93..94 => sent(from, "Json", &[], "{not json"),
         94..96 => sent(from, &format!("H{number}"), &[], ""),
         96..97 => sent(from, "Once", &[], ""),
