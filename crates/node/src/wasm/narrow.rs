@@ -311,3 +311,101 @@ fn stored(operator: &Operator<'_>) -> Access {
         _ => Access::None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use wasmtime::{Engine, Instance, Module, Store, Val};
+
+    use super::*;
+
+    /// Every access there is, growth and bulk operations; `run` gives numbers that depend on all of them.
+    const ACCESSES: &str = r#"(module
+        (memory (export "memory") i64 2 9)
+        (data (i64.const 70000) "some data")
+        (func $mix (param i64 i64) (result i64)
+            (i64.xor (i64.mul (local.get 0) (i64.const 1099511628211)) (local.get 1)))
+        (func (export "run") (param $at i64) (result i64) (local $sum i64)
+            (i64.store8 (local.get $at) (i64.const 0x1ff))
+            (i64.store16 offset=2 (local.get $at) (i64.const -2))
+            (i64.store32 offset=4 (local.get $at) (i64.const 0x123456789))
+            (i64.store offset=8 (local.get $at) (i64.const 0x1122334455667788))
+            (i32.store8 offset=16 (local.get $at) (i32.const -1))
+            (i32.store16 offset=18 (local.get $at) (i32.const 0x12345))
+            (i32.store offset=20 (local.get $at) (i32.const -7))
+            (f32.store offset=24 (local.get $at) (f32.const 1.5))
+            (f64.store offset=32 (local.get $at) (f64.const -2.25))
+            (local.set $sum (call $mix (i64.load8_s (local.get $at)) (i64.load8_u (local.get $at))))
+            (local.set $sum (call $mix (local.get $sum) (i64.load16_s offset=2 (local.get $at))))
+            (local.set $sum (call $mix (local.get $sum) (i64.load16_u offset=2 (local.get $at))))
+            (local.set $sum (call $mix (local.get $sum) (i64.load32_s offset=4 (local.get $at))))
+            (local.set $sum (call $mix (local.get $sum) (i64.load32_u offset=4 (local.get $at))))
+            (local.set $sum (call $mix (local.get $sum) (i64.load offset=8 (local.get $at))))
+            (local.set $sum (call $mix (local.get $sum) (i64.extend_i32_s (i32.load8_s offset=16 (local.get $at)))))
+            (local.set $sum (call $mix (local.get $sum) (i64.extend_i32_s (i32.load8_u offset=16 (local.get $at)))))
+            (local.set $sum (call $mix (local.get $sum) (i64.extend_i32_s (i32.load16_s offset=18 (local.get $at)))))
+            (local.set $sum (call $mix (local.get $sum) (i64.extend_i32_s (i32.load16_u offset=18 (local.get $at)))))
+            (local.set $sum (call $mix (local.get $sum) (i64.extend_i32_s (i32.load offset=20 (local.get $at)))))
+            (local.set $sum (call $mix (local.get $sum) (i64.trunc_f32_s (f32.load offset=24 (local.get $at)))))
+            (local.set $sum (call $mix (local.get $sum) (i64.trunc_f64_s (f64.load offset=32 (local.get $at)))))
+            (memory.copy (i64.add (local.get $at) (i64.const 64)) (i64.const 70000) (i64.const 9))
+            (memory.fill (i64.add (local.get $at) (i64.const 80)) (i32.const 7) (i64.const 5))
+            (local.set $sum (call $mix (local.get $sum) (i64.load offset=64 (local.get $at))))
+            (local.set $sum (call $mix (local.get $sum) (i64.load offset=80 (local.get $at))))
+            (local.set $sum (call $mix (local.get $sum) (memory.grow (i64.const 3))))
+            (local.set $sum (call $mix (local.get $sum) (memory.grow (i64.const 30))))
+            (local.set $sum (call $mix (local.get $sum) (memory.grow (i64.const 0x100000001))))
+            (call $mix (local.get $sum) (memory.size)))
+        (func (export "load") (param i64) (result i64) (i64.load (local.get 0)))
+        (func (export "copy") (param i64) (result i64)
+            (memory.copy (i64.const 0) (i64.const 8) (local.get 0)) (i64.const 0))
+        (func (export "fill") (param i64) (result i64)
+            (memory.fill (local.get 0) (i32.const 1) (i64.const 1)) (i64.const 0)))"#;
+
+    /// What a function gives, or nothing if it ends in a trap, and the memory after it.
+    fn call(engine: &Engine, wasm: &[u8], name: &str, argument: i64) -> (Option<i64>, Vec<u8>) {
+        let mut store = Store::new(engine, ());
+        let instance = Instance::new(&mut store, &Module::new(engine, wasm).unwrap(), &[]).unwrap();
+        let mut results = [Val::I64(0)];
+        let function = instance.get_func(&mut store, name).unwrap();
+        let outcome = function.call(&mut store, &[Val::I64(argument)], &mut results);
+        let memory = instance.get_memory(&mut store, "memory").unwrap().data(&store).to_vec();
+        (outcome.ok().and_then(|()| results[0].i64()), memory)
+    }
+
+    #[test]
+    fn a_narrow_module_does_what_the_wide_one_does() {
+        let wide = wat::parse_str(ACCESSES).unwrap();
+        let narrow = narrowed(&wide).unwrap();
+        let engine = Engine::default();
+        assert!(
+            Module::new(&engine, &narrow)
+                .unwrap()
+                .exports()
+                .any(|export| { export.ty().memory().is_some_and(|memory| !memory.is_64()) })
+        );
+        for (name, arguments) in [
+            ("run", vec![0, 8, 65_500, 131_000]),
+            ("load", vec![70_000, 131_064, 131_065, 131_072, -1, -8]),
+            ("copy", vec![100, 131_064, 131_065, 1 << 32, (1 << 32) + 4, -1]),
+            ("fill", vec![131_071, 131_072, 1 << 32, -1]),
+        ] {
+            for argument in arguments {
+                let (expected, seen) = (call(&engine, &wide, name, argument), call(&engine, &narrow, name, argument));
+                assert_eq!(expected.0, seen.0, "{name} of {argument}");
+                assert!(expected.1 == seen.1, "{name} of {argument} leaves another memory");
+            }
+        }
+    }
+
+    #[test]
+    fn a_module_that_cannot_be_narrow_is_left_as_it_is() {
+        for module in [
+            r"(module (memory 1))",
+            r"(module (memory i64 65537))",
+            r#"(module (import "env" "memory" (memory i64 1)))"#,
+            r#"(module (import "env" "base" (global i64)) (memory i64 1) (data (global.get 0) "x"))"#,
+        ] {
+            assert_eq!(narrowed(&wat::parse_str(module).unwrap()), None, "{module}");
+        }
+    }
+}

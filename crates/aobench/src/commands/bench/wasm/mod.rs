@@ -42,6 +42,9 @@ pub(crate) struct WasmArguments {
     /// The folder in which npm has installed AO's loader
     #[arg(long, value_name = "FOLDER", default_value = "compat/loader")]
     loader: PathBuf,
+    /// End with an error unless both hosts were there and answered alike
+    #[arg(long)]
+    must_agree: bool,
     /// A folder for what is compiled; a temporary one if left out
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
@@ -89,7 +92,11 @@ pub(crate) fn run(arguments: &WasmArguments, output: Output) -> anyhow::Result<(
     let temporary = super::temporary(None)?;
     let data = arguments.data.clone().unwrap_or_else(|| temporary.path().to_owned());
     let bench = Bench::start(arguments, &data, output)?.run(arguments, output)?;
-    output.result(&bench, describe)
+    output.result(&bench, describe)?;
+    if arguments.must_agree && bench.equal != bench.messages {
+        bail!("{} of {} messages were compared and are answered alike", bench.equal, bench.messages);
+    }
+    Ok(())
 }
 
 /// A host and how long it took for each message.
@@ -262,15 +269,13 @@ fn describe(bench: &WasmBench) -> String {
         rows.push(row("ao-loader, hot, beside metered", hot, bench.ratio_hot_metered));
     }
     rows.extend(bench.normal.as_ref().map(|normal| row("ao-loader, beside metered", normal, bench.ratio_normal)));
-    let mut text = table(&columns, rows);
-    match &bench.loader_absent {
-        Some(reason) => text += &format!("\nnothing to compare with: {reason}"),
-        None => {
-            text += &format!("\n{} of {} messages are answered alike", bench.equal, bench.equal + bench.different);
-        }
-    }
-    for Difference { message, sent, aobench, loader } in &bench.differences {
-        text += &format!("\n\nmessage {message}: {sent}\n  aobench:   {aobench}\n  ao-loader: {loader}");
-    }
-    text
+    let mut parts = vec![table(&columns, rows)];
+    parts.push(match &bench.loader_absent {
+        Some(reason) => format!("nothing to compare with: {reason}"),
+        None => format!("{} of {} messages are answered alike", bench.equal, bench.equal + bench.different),
+    });
+    parts.extend(bench.differences.iter().map(|Difference { message, sent, aobench, loader }| {
+        format!("\nmessage {message}: {sent}\n  aobench:   {aobench}\n  ao-loader: {loader}")
+    }));
+    parts.join("\n")
 }
