@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ao::item::ItemHeader;
 use ao::{Assignment, DataItem, Effects, Id, Message, MessageKind, Tags, Wallet};
+use serde_json::Value;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
@@ -18,7 +19,7 @@ use crate::gateway::{self, Gateway, Held, Transaction};
 use crate::log::{AoChain, Append, Body, Log, Logged, Receipt, Stream};
 use crate::metrics::Metrics;
 use crate::runtime::{Entry, Information, Programs, Runtime};
-use crate::{authority, inbox, limits};
+use crate::{authority, inbox, limits, runtime};
 
 /// How long a dry-run waits for a process that has not handled its spawn yet.
 const DRY_RUN_WAIT: Duration = Duration::from_secs(10);
@@ -305,6 +306,31 @@ impl Core {
         let runtime = Arc::clone(&self.parts.runtime);
         let outcome = tokio::task::spawn_blocking(move || runtime.dry_run(&entry, &message)).await;
         outcome.map_err(|_| ReadError::Store { process: *process, reason: "the dry-run failed".to_owned() })?
+    }
+
+    /// What a process publishes at a path of keys, once it has handled everything in its log.
+    pub(crate) async fn published(&self, process: &Id, keys: &[String]) -> Result<Option<Value>, ReadError> {
+        let entry = self.entry(process)?;
+        self.applied(&entry, entry.view().head, DRY_RUN_WAIT).await?;
+        let Some(publications) = self.parts.runtime.information(&entry)?.publications() else {
+            let (runtime, process, keys) = (Arc::clone(&self.parts.runtime), *process, keys.to_vec());
+            let read = tokio::task::spawn_blocking(move || runtime.published(&process, &keys)).await;
+            return read.map_err(|_| ReadError::Store { process, reason: "reading failed".to_owned() })?;
+        };
+        let Some((publication, about, rest)) = runtime::publication(publications, keys) else { return Ok(None) };
+        let mut tags = Tags::new().with("Action", publication.action);
+        if let (Some(name), Some(about)) = (publication.argument, about) {
+            tags.push(name, about);
+        }
+        let question = Message::dry_run(Id::default(), *process, tags, "");
+        // What a process does not know, it does not publish.
+        let Ok(answer) = self.dry_run(process, question).await? else { return Ok(None) };
+        let text = answer.output.data;
+        // A quantity stays the text that it is.
+        let parsed = if text.starts_with(['{', '[']) { serde_json::from_str(&text).ok() } else { None };
+        let value = parsed.unwrap_or(Value::String(text));
+        let part: Vec<String> = publication.part.into_iter().map(ToOwned::to_owned).collect();
+        Ok(runtime::part(value, &part).and_then(|value| runtime::part(value, rest)))
     }
 
     /// The schedule of a process from a slot on.

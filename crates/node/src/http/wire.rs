@@ -79,20 +79,24 @@ impl ResultAnswer {
             Ok(effects) => (effects, None),
             Err(fault) => (Effects::none(), Some(fault)),
         };
-        let message = |(Outgoing { target, tags, data }, index)| ResultMessage {
+        let message = |(Outgoing { target, tags, data, anchor: given }, index)| ResultMessage {
             target,
             tags,
             data: Text(data),
-            anchor: anchor(slot, index),
+            anchor: anchor(given, slot, index),
         };
-        let spawn = |(Spawn { tags, data }, index)| ResultSpawn { tags, data: Text(data), anchor: anchor(slot, index) };
+        let spawn = |(Spawn { tags, data, anchor: given }, index)| ResultSpawn {
+            tags,
+            data: Text(data),
+            anchor: anchor(given, slot, index),
+        };
         Self {
             messages: effects.messages.into_iter().zip(0..).map(message).collect(),
             assignments: [],
             spawns: effects.spawns.into_iter().zip(0..).map(spawn).collect(),
             output: ResultOutput::of(effects.output),
             error,
-            gas_used: 0,
+            gas_used: effects.gas_used,
         }
     }
 
@@ -102,9 +106,10 @@ impl ResultAnswer {
     }
 }
 
-/// AO gives a message an anchor of 32 digits that is its own within its sender; slot and index are such a number.
-fn anchor(slot: u64, index: u32) -> String {
-    format!("{slot:022}{index:010}")
+/// AO gives a message an anchor of 32 digits that is its own within its sender; slot and index are such a number where the
+/// sender gave none.
+fn anchor(given: String, slot: u64, index: u32) -> String {
+    if given.is_empty() { format!("{slot:022}{index:010}") } else { given }
 }
 
 /// A page of results.

@@ -6,6 +6,7 @@ use processes::Env;
 
 use super::process_file::{ProcessFile, kind_text};
 use super::program::Program;
+use super::published;
 use crate::log::{Body, Logged};
 use crate::wasm::Failure;
 use crate::{limits, outbox};
@@ -100,7 +101,12 @@ fn attempt(
 ) -> Result<Result<Effects, String>, String> {
     let run = |sql: &str| file.connection().execute_batch(sql).map_err(|error| error.to_string());
     run("SAVEPOINT message")?;
-    let accept = |effects| within_limits(effects, hops);
+    let accept = |effects| {
+        let mut effects = within_limits(effects, hops)?;
+        published::publish(file.connection(), &std::mem::take(&mut effects.patches))
+            .map_err(|error| error.to_string())?;
+        Ok(effects)
+    };
     let outcome = match identity.program.handle(file, &identity.env, message, accept) {
         Err(Failure::Machine(reason)) => return Err(reason),
         Err(Failure::Message(reason)) => Err(reason),

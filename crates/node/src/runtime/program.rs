@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ao::{Effects, Message, MessageKind};
-use processes::{Env, Module, module_by_id, module_by_name, module_id};
+use processes::{Env, Module, Publication, module_by_id, module_by_name, module_id};
 
 use super::process_file::ProcessFile;
 use crate::console;
@@ -98,6 +98,14 @@ impl Program {
         match self {
             Self::Native(module) => module.name(),
             Self::Wasm(process) => process.name(),
+        }
+    }
+
+    /// What a native module publishes.
+    pub(super) fn publications(&self) -> Option<&'static [Publication]> {
+        match self {
+            Self::Native(module) => Some(module.publications()),
+            Self::Wasm(_) => None,
         }
     }
 
