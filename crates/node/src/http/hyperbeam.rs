@@ -17,7 +17,7 @@ use super::extract::parse_id;
 use super::limits::RESULT_WAIT;
 use super::published::{self, KEYS_MAX};
 use super::state::{Shared, one_more};
-use super::wire::ResultAnswer;
+use super::wire::{ResultAnswer, unbelieved};
 use super::{body, nothing_at};
 use crate::core::Submitted;
 
@@ -99,6 +99,9 @@ async fn take(shared: &Shared, request: Request<Body>, process: Option<Id>) -> R
     let mut answer = json!({ "status": 200, "process": of, "slot": submitted.slot, "id": submitted.id });
     if let Some(raw) = raw {
         answer["raw"] = json!(raw);
+    }
+    if let Some(signer) = submitted.unbelieved {
+        answer["warning"] = json!(unbelieved(signer));
     }
     let mut response = Json(answer).into_response();
     for (name, id) in [(PROCESS_HEADER, of), (ID_HEADER, submitted.id)] {

@@ -18,6 +18,17 @@ pub(crate) struct Acknowledged {
     /// The process, if it is a process item.
     #[serde(rename = "processId", skip_serializing_if = "Option::is_none")]
     pub process_id: Option<Id>,
+    /// What its sender may not have meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
+}
+
+/// What is said of an item whose signer speaks for a process without being an authority of the receiver.
+pub(crate) fn unbelieved(signer: Id) -> String {
+    format!(
+        "the tag From-Process was not believed, and the message is from its signer, {signer}: a process trusts only the \
+         authorities that it was spawned with (tag Authority)"
+    )
 }
 
 /// What came of a message, in the words of AO's compute unit. A message that was not carried out has nothing but `Error`.

@@ -1,8 +1,9 @@
 //! Handling messages: a batch in one transaction, each message in a savepoint of its own. A fault undoes its message and
 //! becomes its result; a failure of the machine undoes the batch and stops the process.
 
-use ao::{Effects, Message};
+use ao::{Effects, Message, MessageKind};
 use processes::Env;
+use rusqlite::OptionalExtension as _;
 
 use super::process_file::{ProcessFile, kind_text};
 use super::program::Program;
@@ -109,11 +110,22 @@ fn attempt(
     };
     let outcome = match identity.program.handle(file, &identity.env, message, accept) {
         Err(Failure::Machine(reason)) => return Err(reason),
-        Err(Failure::Message(reason)) => Err(reason),
+        Err(Failure::Message(reason)) => Err(unspawned(file, message)?.unwrap_or(reason)),
         Ok(effects) => Ok(effects),
     };
     run(if outcome.is_ok() { "RELEASE message" } else { "ROLLBACK TO message; RELEASE message" })?;
     Ok(outcome)
+}
+
+/// Why a process cannot handle any message, if its spawn failed: it has no tables.
+fn unspawned(file: &ProcessFile, message: &Message) -> Result<Option<String>, String> {
+    if message.kind == MessageKind::Spawn {
+        return Ok(None);
+    }
+    let sql = "SELECT fault FROM node_results WHERE slot = 0 AND fault IS NOT NULL";
+    let read = file.connection().prepare_cached(sql).and_then(|mut sql| sql.query_row([], |row| row.get(0)).optional());
+    let fault: Option<String> = read.map_err(|error| error.to_string())?;
+    Ok(fault.map(|fault| format!("this process could not be spawned: {fault}")))
 }
 
 /// What a process would answer, with everything undone.

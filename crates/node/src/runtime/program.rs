@@ -7,6 +7,7 @@ use processes::{Env, Module, Publication, module_by_id, module_by_name, module_i
 
 use super::process_file::ProcessFile;
 use crate::console;
+use crate::gateway::AddedModule;
 use crate::wasm::{self, Failure};
 
 /// What a process runs.
@@ -84,6 +85,11 @@ impl Programs {
         found
             .map(|process| Program::Wasm(Box::new(process)))
             .ok_or_else(|| "it is not on this node any more".to_owned())
+    }
+
+    /// The modules that were added as files since this was asked last.
+    pub(crate) fn added_modules(&self) -> Vec<AddedModule> {
+        self.wasm.added_modules()
     }
 
     /// The host of the WebAssembly modules.
