@@ -11,6 +11,7 @@ use ao::{Id, Quantity, Tags, Wallet};
 use node::{Genesis, GenesisProcess, NodeHandle};
 use serde::Deserialize;
 use serde_json::json;
+use tasks::Question;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -99,6 +100,7 @@ pub(crate) fn genesis(wallets: &[DevelopmentWallet]) -> anyhow::Result<Genesis> 
         .with("Name", assets::DATASET_TITLE)
         .with("License", "CC0-1.0")
         .with("Synthetic", "true")
+        .with("Task", "demo")
         .with("Benchmark", "${benchmark}")
         .with("Herder", "${herder}");
     let llama_herder = Tags::new()
@@ -168,7 +170,7 @@ pub(crate) async fn load_questions(operator: &Session, output: Output) -> anyhow
         return Ok(info.questions);
     }
     operator.client.request(process, action("Init"), "").await?;
-    dataset::load(operator, &process, assets::QUESTIONS, output).await
+    dataset::load(operator, &process, &Question::all_from(assets::QUESTIONS.as_bytes())?, output).await
 }
 
 /// Lets one more worker answer the prompts that are paid for, with a shipped model where a prompt names none.
