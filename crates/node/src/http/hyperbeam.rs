@@ -15,6 +15,7 @@ use ao::{DataItem, Id, Message, Tags};
 use super::error::{HttpError, quoted};
 use super::extract::parse_id;
 use super::limits::RESULT_WAIT;
+use super::message_unit::spawned;
 use super::published::{self, KEYS_MAX};
 use super::state::{Shared, one_more};
 use super::wire::{ResultAnswer, unbelieved};
@@ -94,6 +95,9 @@ async fn take(shared: &Shared, request: Request<Body>, process: Option<Id>) -> R
     }
     let target = item.target();
     let submitted = shared.core.submit(item).await?;
+    if let Some(process) = submitted.process {
+        spawned(shared, process).await?;
+    }
     let of = submitted.process.or(target).unwrap_or_default();
     let raw = finished(shared, of, &submitted).await;
     let mut answer = json!({ "status": 200, "process": of, "slot": submitted.slot, "id": submitted.id });

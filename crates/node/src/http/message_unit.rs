@@ -54,7 +54,7 @@ pub(crate) async fn post(
 }
 
 /// An error if a process of a native module could not be spawned, which shows at once: its tags or its data are wrong.
-async fn spawned(shared: &Shared, process: Id) -> Result<(), HttpError> {
+pub(super) async fn spawned(shared: &Shared, process: Id) -> Result<(), HttpError> {
     if !shared.blocking(move |core| core.is_native(&process)).await? {
         return Ok(());
     }

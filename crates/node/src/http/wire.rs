@@ -111,6 +111,20 @@ impl ResultAnswer {
         }
     }
 
+    /// The same answer as the live feed of aos shows it, with the prompt of the process: what a native process says there is
+    /// printed, as what a handler of Lua prints is.
+    pub(crate) fn shown(mut self, prompt: &str) -> Self {
+        if let ResultOutput::Fields(output) = self.output {
+            let mut whole =
+                serde_json::json!({ "data": output.data, "prompt": prompt, "print": !output.data.is_empty() });
+            if let Some(error) = output.error {
+                whole["error"] = Value::String(error);
+            }
+            self.output = ResultOutput::Whole(whole);
+        }
+        self
+    }
+
     /// The answer for a stored result.
     pub(crate) fn of(result: StoredResult) -> Self {
         Self::new(result.slot, result.outcome)

@@ -134,6 +134,8 @@ async fn a_process_that_could_not_be_spawned_says_why_at_once_and_later() {
         assert_eq!(answer.refusal(), (422, "spawn-failed"), "{}", answer.json);
         assert!(answer.json["error"].as_str().unwrap().contains("Denomination"), "{}", answer.json);
     }
+    let pushed = running.post("/push", item.to_bytes()).await;
+    assert_eq!(pushed.refusal(), (422, "spawn-failed"), "{}", pushed.json);
     let question = running.get(&format!("/{}~process@1.0/as=execution/compute&Action=Info", item.id())).await;
     let error = question.json["raw"]["Error"].as_str().unwrap();
     assert!(error.starts_with("this process could not be spawned: ") && error.contains("Denomination"), "{error}");
