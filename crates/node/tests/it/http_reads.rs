@@ -205,3 +205,14 @@ async fn the_home_page_of_a_node_with_a_benchmark_lists_its_pools() {
     let unknown = running.get(&format!("/pool/{}", Id::new([9; 32]))).await;
     assert_eq!(unknown.refusal(), (404, "not-found"));
 }
+
+#[tokio::test]
+async fn what_a_native_process_says_is_printed_in_the_feed_of_aos() {
+    let running = Running::start().await;
+    running.post("/", running.transfer(1, &Id::new([5; 32])).to_bytes()).await;
+    running.node.idle().await;
+    let page = running.get(&format!("/results/{}?sort=DESC&limit=1", running.token)).await;
+    let output = &page.json["edges"][0]["node"]["Output"];
+    assert!(output["data"].as_str().unwrap().starts_with("Transferred 1 to "), "{output}");
+    assert_eq!((&output["print"], &output["prompt"]), (&json!(true), &json!("token> ")));
+}
