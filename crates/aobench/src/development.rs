@@ -1,7 +1,7 @@
 //! A development network in one process: the genesis with token, benchmark, herder and the demo dataset, funded wallets,
 //! and workers. `aobench up --dev` and `aobench demo` both run on it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::commands::{dataset, token};
 use crate::demo::assets;
 use crate::output::Output;
 use crate::session::{Session, action, read_wallet};
-use crate::worker::{self, WorkerConfig};
+use crate::worker::{self, Service, WorkerConfig};
 
 /// Decimals of wrapped AR.
 const DENOMINATION: u32 = 12;
@@ -62,6 +62,8 @@ pub(crate) struct WorkerSettings {
     pub(crate) threads: u32,
     /// Memory of each child that holds a model, bytes.
     pub(crate) memory_bytes_max: u64,
+    /// Bytes that the fetched models of each may take.
+    pub(crate) model_space_bytes_max: u64,
 }
 
 /// The wallets of the network, made in `folder` on first use.
@@ -159,6 +161,10 @@ pub(crate) async fn start_workers(operator: &Session, settings: &WorkerSettings)
             capacity: settings.capacity,
             threads: settings.threads,
             memory_bytes_max: settings.memory_bytes_max,
+            services: BTreeSet::from([Service::Llama]),
+            model: None,
+            model_space_bytes_max: settings.model_space_bytes_max,
+            serving: None,
         };
         let mut stopped = stopped.clone();
         tasks.push(tokio::spawn(worker::run(config, async move {

@@ -19,6 +19,7 @@ pub mod limits;
 mod module;
 mod payload;
 mod readable;
+pub mod retrieval;
 mod store;
 pub mod token;
 mod turn;

@@ -2,7 +2,7 @@
 
 use ao::{Effects, Id, Message, Tags, hash_parts};
 
-use crate::{Fault, Store, benchmark, dataset, herder, knowledge, token};
+use crate::{Fault, Store, benchmark, dataset, herder, knowledge, retrieval, token};
 
 /// What a process knows about itself beside its tables. It is fixed when the process is spawned.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,8 +45,14 @@ pub trait Module: Send + Sync {
 }
 
 /// The native modules.
-pub const MODULES: &[&dyn Module] =
-    &[&token::Token, &benchmark::Benchmark, &dataset::Dataset, &herder::Herder, &knowledge::Knowledge];
+pub const MODULES: &[&dyn Module] = &[
+    &token::Token,
+    &benchmark::Benchmark,
+    &dataset::Dataset,
+    &herder::Herder,
+    &knowledge::Knowledge,
+    &retrieval::Retrieval,
+];
 
 /// The id of a native module, which a process item names in its `Module` tag.
 pub fn module_id(module: &dyn Module) -> Id {

@@ -9,18 +9,24 @@
 //! - [`harness`]: task files of lm-evaluation-harness as a whole, for evaluations that no pool hangs on.
 //! - [`Balance`]: how far one comes without reading the questions.
 //! - [`statistics`]: how sure a score is.
+//! - [`judge`], [`chat`]: the prompts of the workers that grade an answer, and that answer in one sentence;
+//!   [`calibration`]: how good a judge is.
 #![forbid(unsafe_code)]
 
 mod balance;
+pub mod calibration;
+pub mod chat;
 mod error;
 mod extraction;
 pub mod harness;
+pub mod judge;
 pub mod limits;
 mod metric;
 mod prompt;
 mod protocol;
 mod python;
 mod question;
+mod quoting;
 pub mod statistics;
 mod task;
 mod task_file;

@@ -127,6 +127,7 @@ async fn develop(
         capacity: config.worker.capacity,
         threads: config.worker.threads,
         memory_bytes_max: config.worker.memory_bytes_max,
+        model_space_bytes_max: config.worker.model_space_bytes_max,
     };
     development::start_workers(&operator, &settings).await
 }

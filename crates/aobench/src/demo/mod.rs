@@ -117,6 +117,7 @@ impl Stage {
             capacity: WORKER_CAPACITY,
             threads: 1,
             memory_bytes_max: WORKER_MEMORY_BYTES_MAX,
+            model_space_bytes_max: WORKER_MEMORY_BYTES_MAX,
         };
         let workers = development::start_workers(&operator, &workers).await?;
         output.talk(format_args!("workers      {WORKERS}, each with llama.cpp in a child process without keys"));

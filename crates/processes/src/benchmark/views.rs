@@ -118,6 +118,8 @@ pub(super) fn pool(store: &Store<'_>, pool: &Pool) -> Result<Value, Fault> {
         "protocol": pool.protocol,
         "entries": entry::count(store, &pool.id)?,
         "synthetic": pool.synthetic,
+        "competitors": pool.competitors.to_string(),
+        "points": pool.points,
     }))
 }
 
@@ -125,7 +127,8 @@ pub(super) fn pool(store: &Store<'_>, pool: &Pool) -> Result<Value, Fault> {
 /// progress.
 fn row(pool: &Pool, entry: &Entry, ranked: Option<&Ranked>) -> Value {
     let (correct, score) = (entry.correct(pool), entry.score);
-    let interval = wilson(correct.into(), score.answered.into());
+    // A question of several points counts as a part of one right answer: no spread of points is wider than all or nothing.
+    let interval = wilson(u64::from(correct / pool.points), score.answered.into());
     json!({
         "rank": ranked.map(|ranked| ranked.rank),
         "group": ranked.map(|ranked| ranked.group + 1),
@@ -139,7 +142,8 @@ fn row(pool: &Pool, entry: &Entry, ranked: Option<&Ranked>) -> Value {
         "answered": score.answered,
         "unparsed": score.unparsed,
         "total": score.total,
-        "score": share(correct.into(), score.answered.into()),
+        "points": pool.points,
+        "score": share(correct.into(), entry.points_possible(pool)),
         "interval": [interval.0, interval.1],
         "progress": share(score.answered.into(), score.total.into()),
         "status": entry.standing.to_string(),

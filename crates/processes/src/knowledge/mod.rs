@@ -23,12 +23,13 @@ mod views;
 
 use ao::{Effects, Message};
 
+pub use self::creating::name;
 use self::turn::Turn;
 use crate::payload::quoted;
 use crate::{Env, Fault, Module, Store};
 
 /// The actions of a knowledge process for people, as an error names them.
-const ACTIONS: &str = "Info, Get-Datasets, Create-Dataset, Delete-Dataset and Search-Prompt";
+const ACTIONS: &str = "Info, Get-Datasets, Inspect-Dataset, Create-Dataset, Delete-Dataset and Search-Prompt";
 
 /// The knowledge module.
 #[derive(Debug, Clone, Copy)]
@@ -60,6 +61,7 @@ fn answer(turn: &mut Turn<'_, '_>) -> Result<bool, Fault> {
     match turn.message.action() {
         "Info" => views::info(turn)?,
         "Get-Datasets" => views::datasets(turn)?,
+        "Inspect-Dataset" => views::inspect(turn)?,
         _ => return Ok(false),
     }
     Ok(true)

@@ -118,6 +118,8 @@ pub(super) fn found(turn: &mut Turn<'_, '_>, search: i64, embedding: &Embedding)
     answer["documents"] = documents.into();
     answer["omitted"] = omitted.into();
     let response = Outgoing::new(search.asker, "Search-Prompt-Response").tag("Reference", &search.reference);
+    // Whether these are the documents that somebody means, their name does not prove.
+    let response = response.tag("Digest", &dataset.digest);
     turn.send(response.data(answer.to_string()));
     turn.say("the asker was answered");
     Ok(())
