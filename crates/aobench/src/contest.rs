@@ -38,7 +38,8 @@ pub(crate) struct Pool {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Line {
     pub(crate) rank: Option<u64>,
-    pub(crate) model: Id,
+    /// The id of a model, or the hash of a set of documents.
+    pub(crate) model: String,
     pub(crate) participant: Id,
     #[serde(default)]
     pub(crate) name: String,
@@ -48,6 +49,9 @@ pub(crate) struct Line {
     #[serde(default)]
     pub(crate) unparsed: u64,
     pub(crate) total: u64,
+    /// The most that one question can bring.
+    #[serde(default = "one")]
+    pub(crate) points: u64,
     pub(crate) score: f64,
     pub(crate) interval: [f64; 2],
     #[serde(default)]
@@ -108,10 +112,10 @@ impl Leaderboard {
         let rows = self.leaderboard.iter().map(|line| {
             vec![
                 line.rank.map_or_else(|| "-".to_owned(), |rank| rank.to_string()),
-                line.model.short(),
+                line.model.chars().take(8).collect(),
                 line.name.clone(),
                 line.participant.short(),
-                format!("{}/{}", line.correct, line.total),
+                format!("{}/{}", line.correct, line.total * line.points),
                 line.unparsed.to_string(),
                 percent(line.score),
                 format!("{} to {}", percent(line.interval[0]), percent(line.interval[1])),
@@ -120,6 +124,10 @@ impl Leaderboard {
         });
         table(&columns, rows)
     }
+}
+
+fn one() -> u64 {
+    1
 }
 
 /// A share as a percentage with one decimal.

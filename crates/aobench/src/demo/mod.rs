@@ -161,7 +161,7 @@ impl Stage {
             std::fs::write(&file, bytes).with_context(|| format!("{} cannot be written", file.display()))?;
             let trainer = self.wallet(&format!("trainer-{}", number + 1))?;
             let model = upload(&trainer, &file, self.output).await?;
-            pool::join(&trainer, &pool.id.to_string(), &model, self.output).await?;
+            pool::join(&trainer, &pool.id.to_string(), &model.to_string(), self.output).await?;
             self.output.talk(format_args!("trainer-{}    {name} is {model} and has joined", number + 1));
         }
         Ok(())

@@ -4,6 +4,7 @@
 use ao::{Id, Quantity};
 use serde::Deserialize;
 
+use super::competitor::Competitor;
 use super::format::{money, money_about, name, percent, reason, time};
 
 /// A pool.
@@ -37,7 +38,7 @@ pub(super) struct Pool {
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Line {
     pub(super) rank: Option<u64>,
-    pub(super) model: Id,
+    pub(super) model: Competitor,
     pub(super) participant: Id,
     #[serde(default)]
     name: String,

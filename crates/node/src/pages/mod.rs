@@ -1,6 +1,7 @@
 //! The pages of the node: documents made on the server, with nothing loaded from elsewhere and no script.
 
 mod board;
+mod competitor;
 mod format;
 #[cfg(test)]
 mod tests;
