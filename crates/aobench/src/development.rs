@@ -10,6 +10,7 @@ use ao::wallet::WalletKind;
 use ao::{Id, Quantity, Tags, Wallet};
 use node::{Genesis, GenesisProcess, NodeHandle};
 use serde::Deserialize;
+use tasks::Question;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -29,7 +30,11 @@ const WALLET_FUNDS: &[(&str, u64)] =
 const WRAPPED_AR: &str = "xU9zFkq3X2ZQ6olwNVvr1vUWIjc3kXTWr7xKQD6dh10";
 const BENCHMARK: &str = "DLJoP8Xtdat6SKz3kqYGZPaa7DJBG6etF1jRLQCwquo";
 const DATASET: &str = "XUw5NtwUzk7hf_dE4ifEFD2rHfXffMLb8s2QfnZEvg4";
+/// The herder of evaluations and chats, which the benchmark uses too: free of charge.
 const HERDER: &str = "jaSRY9nVTdUE48QMg9SMuKbW8T9yk8Vi1FNZpau9M2A";
+/// The herder of prompts that are paid for, with the original's fees.
+const LLAMA_HERDER: &str = "wh5vB2IbqmIBUqgodOaTvByNFDPr73gbUq1bVOUtCrw";
+const KNOWLEDGE: &str = "hMEUOgWi97d9rGT-lHNCbm937bTypMq7qxMWeaUnMLo";
 
 /// A wallet of the development network.
 pub(crate) struct DevelopmentWallet {
@@ -91,27 +96,36 @@ pub(crate) fn genesis(wallets: &[DevelopmentWallet]) -> anyhow::Result<Genesis> 
         .with("Name", assets::DATASET_TITLE)
         .with("License", "CC0-1.0")
         .with("Synthetic", "true")
+        .with("Task", "demo")
         .with("Benchmark", "${benchmark}")
         .with("Herder", "${herder}");
+    let llama_herder = Tags::new()
+        .with("Name", "Llama-Herder")
+        .with("Token", "${token}")
+        .with("Fee-Per-Prompt", "1")
+        .with("Fee-Per-Token", "1");
     Ok(Genesis {
         processes: vec![
-            process("token", WRAPPED_AR, token, serde_json::to_vec(&balances)?)?,
+            process("token", "token", WRAPPED_AR, token, serde_json::to_vec(&balances)?)?,
             process(
+                "benchmark",
                 "benchmark",
                 BENCHMARK,
                 Tags::new().with("Token", "${token}").with("Herder", "${herder}"),
                 Vec::new(),
             )?,
-            process("herder", HERDER, Tags::new().with("Token", "${token}"), Vec::new())?,
-            process("dataset", DATASET, dataset, Vec::new())?,
+            process("herder", "herder", HERDER, Tags::new().with("Token", "${token}"), Vec::new())?,
+            process("llama-herder", "herder", LLAMA_HERDER, llama_herder, Vec::new())?,
+            process("dataset", "dataset", DATASET, dataset, Vec::new())?,
+            process("knowledge", "knowledge", KNOWLEDGE, Tags::new().with("Herder", "${herder}"), Vec::new())?,
         ],
     })
 }
 
-fn process(name: &str, id: &str, tags: Tags, data: Vec<u8>) -> anyhow::Result<GenesisProcess> {
+fn process(name: &str, module: &str, id: &str, tags: Tags, data: Vec<u8>) -> anyhow::Result<GenesisProcess> {
     Ok(GenesisProcess {
         name: name.to_owned(),
-        module: name.to_owned(),
+        module: module.to_owned(),
         id: Some(id.parse()?),
         owner: None,
         tags,
@@ -138,7 +152,7 @@ pub(crate) async fn load_questions(operator: &Session, output: Output) -> anyhow
         return Ok(info.questions);
     }
     operator.client.request(process, action("Init"), "").await?;
-    dataset::load(operator, &process, assets::QUESTIONS, output).await
+    dataset::load(operator, &process, &Question::all_from(assets::QUESTIONS.as_bytes())?, output).await
 }
 
 /// Starts workers in this process; the models run in children of it.

@@ -6,10 +6,12 @@
 //!
 //! - [`wire`], [`embedding`]: the messages between requester, herder and worker, with their checks.
 //! - `queue`, `dispatch`: which job is next, and who gets it; pure.
-//! - `workers`, `requests`, `responses`, `leases`, `payments`, `statistics`: the actions, by what they are about.
+//! - `workers`, `instructions`, `requests`, `responses`, `leases`, `payments`, `statistics`: the actions, by what they are
+//!   about.
 
 mod dispatch;
 pub mod embedding;
+mod instructions;
 mod leases;
 pub mod limits;
 mod payments;

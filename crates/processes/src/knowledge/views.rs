@@ -46,8 +46,8 @@ pub(super) fn info(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
         "name": turn.settings.title,
         "title": turn.settings.title,
         "herder": turn.settings.herder,
-        "model": turn.settings.model,
-        "file_hash": turn.settings.file_hash,
+        "model": turn.settings.model.as_ref().map(|model| model.upload),
+        "file_hash": turn.settings.model.as_ref().map(|model| &model.file_hash),
         "dimensions": answers::dimensions(turn)?,
         "datasets": datasets,
         "documents": documents,
@@ -99,7 +99,7 @@ pub(super) fn inspect(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
             let mut data = progress(turn, dataset.id, &dataset.hash)?;
             data["digest"] = dataset.digest.into();
             data["owner"] = dataset.owner.into();
-            data["model_file_hash"] = turn.settings.file_hash.clone().into();
+            data["model_file_hash"] = turn.settings.model.as_ref().map(|model| model.file_hash.clone()).into();
             turn.say(data.to_string());
             turn.send(facts.data(data.to_string()));
         }

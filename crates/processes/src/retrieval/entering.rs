@@ -16,8 +16,8 @@ struct Facts {
     digest: String,
     owner: String,
     documents: u64,
-    #[serde(default)]
-    model_file_hash: String,
+    /// The model that makes the vectors, if it is known.
+    model_file_hash: Option<String>,
 }
 
 /// Somebody who wants to enter a set.
