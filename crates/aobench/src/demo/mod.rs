@@ -118,6 +118,7 @@ impl Stage {
             threads: 1,
             memory_bytes_max: WORKER_MEMORY_BYTES_MAX,
             model_space_bytes_max: WORKER_MEMORY_BYTES_MAX,
+            model: None,
         };
         let workers = development::start_workers(&operator, &workers).await?;
         output.talk(format_args!("workers      {WORKERS}, each with llama.cpp in a child process without keys"));

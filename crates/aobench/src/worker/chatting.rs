@@ -4,7 +4,7 @@ use inference::{Engine, Finish, GenerateRequest, Generated, InferenceError, Prog
 use tasks::chat::{CHAT_TOKENS_MAX, ChatRequest, first_sentence};
 
 /// A context is not cut below this to make a prompt fit.
-const CONTEXT_BYTES_MIN: usize = 200;
+const CONTEXT_BYTES_MIN: usize = 50;
 
 /// Bytes of a context to begin with.
 const CONTEXT_BYTES: usize = 12_000;

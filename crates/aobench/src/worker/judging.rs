@@ -5,7 +5,7 @@ use inference::{Choice, Engine, Grammar, InferenceError, Progress};
 use tasks::judge::{CONTEXT_BYTES_MAX, JudgeRequest, SCORE_MAX};
 
 /// A context is not cut below this to make a prompt fit: less is no context.
-const CONTEXT_BYTES_MIN: usize = 200;
+const CONTEXT_BYTES_MIN: usize = 50;
 
 /// The score of a request as the data of an answer. A context that does not fit into the memory of the model is halved
 /// until it does.

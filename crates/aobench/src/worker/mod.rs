@@ -83,6 +83,11 @@ pub(crate) struct WorkerConfig {
     pub(crate) serving: Option<Serving>,
 }
 
+/// SHA-256 of a model file of this machine, which must be one.
+pub(crate) fn file_hash(path: &Path) -> anyhow::Result<String> {
+    cache::CachedModel::at(path).map(|model| model.file_hash)
+}
+
 /// Works until `shutdown` is done, then gives its leases back.
 pub(crate) async fn run(config: WorkerConfig, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
     tokio::pin!(shutdown);
