@@ -13,7 +13,7 @@ const STOP_MS = 10_000
 export async function startNode () {
   const binary = resolve(process.env.AOBENCH ?? '../target/debug/aobench')
   const data = mkdtempSync(join(tmpdir(), 'aobench-compat-'))
-  const child = spawn(binary, ['up', '--dev', '--json', '--listen', '127.0.0.1:0', '--data', join(data, 'node')], {
+  const child = spawn(binary, ['up', '--dev', '--json', '--worker', '1', '--listen', '127.0.0.1:0', '--data', join(data, 'node')], {
     env: { ...process.env, HOME: data, AOBENCH_URL: undefined },
     stdio: ['ignore', 'pipe', process.env.VERBOSE ? 'inherit' : 'ignore']
   })

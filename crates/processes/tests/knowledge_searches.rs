@@ -202,3 +202,23 @@ fn a_search_in_a_dataset_that_is_deleted_meanwhile_is_answered() {
     assert_eq!(library.progress(&hash), [1, 0, 1, 0]);
     assert_eq!(library.world.inbox(wallet("reader")).len(), 1);
 }
+
+#[test]
+fn among_ten_thousand_vectors_the_best_are_those_of_comparing_with_all() {
+    let texts = texts(10_000);
+    let contents = borrowed(&texts);
+    let mut library = Library::with_worker(by_hash);
+    library.create("alice", &contents).unwrap();
+    library.work();
+    let hash = name_of(&contents);
+    for prompt in ["rain", "sun", "text 17"] {
+        let asked = by_hash(prompt);
+        let score = |text: &String| -> f64 {
+            asked.iter().zip(by_hash(text)).map(|(one, other)| f64::from(*one) * f64::from(other)).sum()
+        };
+        let mut all: Vec<(f64, u64)> = texts.iter().map(score).zip(1..).collect();
+        all.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(&other.1)));
+        let best: Vec<u64> = all.iter().take(10).map(|(_, number)| *number).collect();
+        assert_eq!(library.numbers(&hash, prompt, 10), best, "{prompt}");
+    }
+}

@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn the_protocol_changes_with_the_template_and_with_nothing_else() {
-        assert_eq!(protocol(), "judge-1-18b97c1ff748678f3a6fb768e3e80837");
+        assert_eq!(protocol(), "judge-1-4f3c72c90e279e7a58302e462701700f");
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub(crate) mod money;
 pub(crate) mod pool;
 pub(crate) mod process;
 pub(crate) mod result;
+pub(crate) mod retrieval;
 pub(crate) mod send;
 pub(crate) mod task;
 pub(crate) mod token;

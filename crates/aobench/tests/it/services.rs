@@ -48,7 +48,7 @@ impl Serving {
 
     /// Asks, also while the server is still starting. The status and the body.
     async fn ask(&self, path: &str, key: &str, body: &Value) -> (u16, String) {
-        let (http, end) = (reqwest::Client::new(), Instant::now() + Duration::from_secs(60));
+        let (http, end) = (reqwest::Client::new(), Instant::now() + Duration::from_mins(1));
         loop {
             let request = http.post(format!("{}/{path}", self.url)).bearer_auth(key).json(body);
             match request.send().await {

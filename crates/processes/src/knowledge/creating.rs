@@ -202,6 +202,7 @@ pub(super) fn delete_dataset(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
     }
     turn.store.execute("DELETE FROM batches WHERE dataset = ?", [dataset.id])?;
     turn.store.execute("DELETE FROM vectors WHERE dataset = ?", [dataset.id])?;
+    turn.store.execute("DELETE FROM sketches WHERE dataset = ?", [dataset.id])?;
     turn.store.execute("DELETE FROM documents WHERE dataset = ?", [dataset.id])?;
     turn.store.execute("DELETE FROM datasets WHERE id = ?", [dataset.id])?;
     let answer = json!({ "dataset_hash": dataset.hash, "deleted": dataset.documents });

@@ -7,7 +7,7 @@
 //! - `model`: which model that is.
 //! - `creating`: datasets come and go.
 //! - `asking`, `answers`: the way of a text to a worker and of its vector back.
-//! - `searching`, `similarity` (pure): prompts and what is found.
+//! - `searching`, `similarity`, `sketch` (both pure): prompts and what is found.
 //! - `views`: what there is.
 
 mod answers;
@@ -19,6 +19,7 @@ mod schema;
 mod searching;
 mod settings;
 mod similarity;
+mod sketch;
 mod turn;
 mod views;
 

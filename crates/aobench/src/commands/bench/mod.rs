@@ -1,5 +1,7 @@
 //! `aobench bench`: what this machine does, beside a ceiling that is measured in the same run.
 
+mod embed;
+mod search;
 mod transfers;
 
 use std::path::PathBuf;
@@ -9,6 +11,8 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use node::bench::LogBench;
 
+use self::embed::EmbedArguments;
+use self::search::SearchArguments;
 use self::transfers::TransferArguments;
 use crate::output::{Column, Output, table};
 
@@ -19,6 +23,10 @@ pub(crate) enum BenchCommand {
     Log(LogArguments),
     /// Token transfers a second through HTTP: verified, applied, notices delivered; beside verification alone
     Transfers(TransferArguments),
+    /// One search in a knowledge process of 10,000 and of 100,000 documents, beside numpy's matrix product
+    Search(SearchArguments),
+    /// Texts a second that become vectors, beside Python's tools on the same model
+    Embed(EmbedArguments),
 }
 
 /// How long to measure, and where.
@@ -35,6 +43,8 @@ pub(crate) struct LogArguments {
 pub(crate) async fn run(command: BenchCommand, output: Output) -> anyhow::Result<()> {
     match command {
         BenchCommand::Log(arguments) => log(arguments, output).await,
+        BenchCommand::Search(arguments) => search::run(&arguments, output),
+        BenchCommand::Embed(arguments) => embed::run(&arguments, output),
         BenchCommand::Transfers(arguments) => transfers::run(&arguments, output).await,
     }
 }
