@@ -10,6 +10,7 @@ import './checks/aoconnect-mainnet.mjs'
 import './checks/items.mjs'
 import './checks/gateway.mjs'
 import './checks/services.mjs'
+import './checks/original.mjs'
 import './checks/aos.mjs'
 
 const node = await startNode()

@@ -8,7 +8,7 @@ import { connect, createDataItemSigner } from '@permaweb/aoconnect'
 import { check } from '../suite.mjs'
 import { address, jwk } from '../wallets.mjs'
 
-const CLIENT = 'original documents'
+const CLIENT = 'judges and chat'
 const signer = createDataItemSigner(jwk)
 const tags = fields => Object.entries(fields).map(([name, value]) => ({ name, value }))
 const ao = ({ url }) => connect({ MODE: 'legacy', MU_URL: url, CU_URL: url, GATEWAY_URL: url })

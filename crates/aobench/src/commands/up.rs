@@ -136,7 +136,11 @@ async fn develop(
         model_space_bytes_max: config.worker.model_space_bytes_max,
         model: if arguments.worker > 0 { Some(development::shipped_model(&data.join("workers"))?) } else { None },
     };
-    development::start_workers(&operator, &settings).await
+    let mut workers = development::start_workers(&operator, &settings).await?;
+    if arguments.worker > 0 {
+        development::serve_prompts(&operator, &settings, &mut workers, output).await?;
+    }
+    Ok(workers)
 }
 
 fn read_genesis(path: &std::path::Path) -> anyhow::Result<Genesis> {

@@ -33,8 +33,11 @@ use self::report::{GroupReport, RunFacts, TaskReport};
 use self::source::{DataArgument, Found, FoundTask};
 use crate::output::Output;
 
-/// Documents of one request to the engine where nothing else is said. The results do not depend on it.
-const BATCH_DOCUMENTS: usize = 32;
+/// Documents of one request to the engine at most, where nothing else is said. Results of the profile `exact` do not
+/// depend on it.
+const BATCH_DOCUMENTS_MAX: usize = 128;
+/// And at least, where there are as many left: what the profile `fast` computes at once.
+const BATCH_DOCUMENTS_MIN: usize = 8;
 
 /// What is evaluated, and how.
 #[derive(Debug, Clone)]
@@ -53,6 +56,8 @@ pub(crate) struct Plan {
     pub(crate) workers: usize,
     /// Tokens of context at most.
     pub(crate) context_tokens: u32,
+    /// What engines may compute together.
+    pub(crate) profile: inference::Profile,
     /// Resamples for standard errors that have no formula.
     pub(crate) resamples: usize,
     /// Where results go.
@@ -163,7 +168,7 @@ fn evaluate_task(
     let (splits, data_hash) = source::documents(found, &plan.data)?;
     let evaluation = found.task.evaluation(&splits, &plan.options)?;
     let requests = (0..evaluation.len()).map(|number| evaluation.requests(number)).collect::<Result<Vec<_>, _>>()?;
-    let protocol = evaluation.protocol(Profile::Exact, None);
+    let protocol = evaluation.protocol(profile_of(plan.profile), None);
     // What was answered counts for the same questions to the same file under the same protocol and engine.
     let engine = &engines.description;
     let key = format!("{protocol} {data_hash} {} {} {}", model.file_hash, engine.engine, engine.profile);
@@ -179,7 +184,8 @@ fn evaluate_task(
     let bar = output.bar(asked.len() as u64, "evaluating");
     bar.set_message(found.name.clone());
     bar.inc((asked.len() - missing.len()) as u64);
-    let outcome = engines.ask_all(&missing, plan.batch.unwrap_or(BATCH_DOCUMENTS), &mut journal, &bar);
+    let waiting = cut(&missing, plan.batch, plan.workers);
+    let outcome = engines.ask_all(waiting, &mut journal, &bar);
     bar.finish_and_clear();
     outcome?;
     let answers: Vec<Answers> = asked
@@ -219,26 +225,45 @@ fn evaluate_task(
     })
 }
 
+/// The profile as a protocol names it.
+fn profile_of(profile: inference::Profile) -> Profile {
+    match profile {
+        inference::Profile::Exact => Profile::Exact,
+        inference::Profile::Fast => Profile::Fast,
+    }
+}
+
+/// Cuts the documents into requests: of the size that was asked for, or large ones first and small ones at the end, so
+/// that no engine is long without work.
+fn cut(documents: &[Asked], batch: Option<usize>, engines: usize) -> VecDeque<&[Asked]> {
+    if let Some(batch) = batch {
+        return documents.chunks(batch.max(1)).collect();
+    }
+    let mut requests = VecDeque::new();
+    let mut rest = documents;
+    while !rest.is_empty() {
+        let size = (rest.len() / (2 * engines.max(1))).clamp(BATCH_DOCUMENTS_MIN, BATCH_DOCUMENTS_MAX);
+        let (request, later) = rest.split_at(size.min(rest.len()));
+        requests.push_back(request);
+        rest = later;
+    }
+    requests
+}
+
 impl Engines {
     fn start(plan: &Plan, model: &LocalModel) -> anyhow::Result<Self> {
-        let (mut first, loaded) = model.engine(1, plan.context_tokens)?;
+        let (mut first, loaded) = model.engine(1, plan.context_tokens, plan.profile)?;
         let description = first.describe()?;
         let mut engines = vec![first];
         for _ in 1..plan.workers.max(1) {
-            engines.push(model.engine(1, plan.context_tokens)?.0);
+            engines.push(model.engine(1, plan.context_tokens, plan.profile)?.0);
         }
         Ok(Self { engines, description, loaded })
     }
 
     /// Asks about all documents, several engines side by side; each answer is in the journal as soon as it is there.
-    fn ask_all(
-        &mut self,
-        documents: &[Asked],
-        batch: usize,
-        journal: &mut Journal,
-        bar: &ProgressBar,
-    ) -> anyhow::Result<()> {
-        let waiting: Mutex<VecDeque<&[Asked]>> = Mutex::new(documents.chunks(batch.max(1)).collect());
+    fn ask_all(&mut self, waiting: VecDeque<&[Asked]>, journal: &mut Journal, bar: &ProgressBar) -> anyhow::Result<()> {
+        let waiting = Mutex::new(waiting);
         let stop = AtomicBool::new(false);
         std::thread::scope(|scope| {
             let (sender, receiver) = mpsc::channel();
@@ -266,5 +291,22 @@ impl Engines {
             }
             outcome
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_hold_every_document_once_and_get_smaller_to_the_end() {
+        let documents: Vec<Asked> = (0..1000).map(|document| Asked { document, requests: Vec::new() }).collect();
+        for (batch, engines) in [(None, 1), (None, 2), (None, 64), (Some(7), 2)] {
+            let requests = cut(&documents, batch, engines);
+            let all: Vec<usize> = requests.iter().flat_map(|request| request.iter().map(|one| one.document)).collect();
+            assert_eq!(all, (0..1000).collect::<Vec<_>>());
+            assert!(requests.iter().all(|request| request.len() <= BATCH_DOCUMENTS_MAX));
+            assert!(requests.iter().zip(requests.iter().skip(1)).all(|(one, next)| one.len() >= next.len()));
+        }
     }
 }

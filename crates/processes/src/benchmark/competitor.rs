@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use ao::{Id, IdError};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Hexadecimal digits of the hash of a set of documents: a SHA-1, its name at a knowledge process.
 const HASH_DIGITS: usize = 40;
@@ -51,6 +51,12 @@ impl fmt::Display for Competitor {
 impl Serialize for Competitor {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Competitor {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 

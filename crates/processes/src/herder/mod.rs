@@ -28,7 +28,7 @@ mod workers;
 use ao::{Effects, Message};
 
 use crate::payload::quoted;
-use crate::{Env, Fault, Module, Store};
+use crate::{Env, Fault, Module, Publication, Store};
 
 use limits::{SILENT_LEASE_TIMES_MAX, WAIT_MS_MAX};
 use settings::Settings;
@@ -68,6 +68,13 @@ impl Module for Herder {
                 turn.finish()
             }
         }
+    }
+
+    fn publications(&self) -> &'static [Publication] {
+        &[
+            Publication { path: &["workers"], action: "Worker-Statistic", argument: None, part: Some("workers") },
+            Publication { path: &[], action: "Info", argument: None, part: None },
+        ]
     }
 }
 

@@ -28,7 +28,7 @@ use ao::{Effects, Message};
 pub use self::creating::name;
 use self::turn::Turn;
 use crate::payload::quoted;
-use crate::{Env, Fault, Module, Store};
+use crate::{Env, Fault, Module, Publication, Store};
 
 /// The actions of a knowledge process for people, as an error names them.
 const ACTIONS: &str =
@@ -60,6 +60,13 @@ impl Module for Knowledge {
             asking::carry_on(&mut turn)?;
         }
         Ok(turn.effects)
+    }
+
+    fn publications(&self) -> &'static [Publication] {
+        &[
+            Publication { path: &["datasets"], action: "Get-Datasets", argument: None, part: None },
+            Publication { path: &[], action: "Info", argument: None, part: None },
+        ]
     }
 }
 

@@ -1,8 +1,11 @@
 //! `aobench bench`: what this machine does, beside a ceiling that is measured in the same run.
 
 mod embed;
+#[cfg(feature = "llama")]
+mod eval;
 mod search;
 mod transfers;
+mod wasm;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,8 +15,11 @@ use clap::{Args, Subcommand};
 use node::bench::LogBench;
 
 use self::embed::EmbedArguments;
+#[cfg(feature = "llama")]
+use self::eval::EvalBenchArguments;
 use self::search::SearchArguments;
 use self::transfers::TransferArguments;
+use self::wasm::WasmArguments;
 use crate::output::{Column, Output, table};
 
 /// What can be typed after `aobench bench`.
@@ -27,6 +33,11 @@ pub(crate) enum BenchCommand {
     Search(SearchArguments),
     /// Texts a second that become vectors, beside Python's tools on the same model
     Embed(EmbedArguments),
+    #[cfg(feature = "llama")]
+    /// Questions a second that `aobench eval` scores, beside the arithmetic ceiling and the programs used for it today
+    Eval(Box<EvalBenchArguments>),
+    /// Messages to aos, beside AO's own host of the same module; and whether both answer alike
+    Wasm(WasmArguments),
 }
 
 /// How long to measure, and where.
@@ -46,6 +57,9 @@ pub(crate) async fn run(command: BenchCommand, output: Output) -> anyhow::Result
         BenchCommand::Search(arguments) => search::run(&arguments, output),
         BenchCommand::Embed(arguments) => embed::run(&arguments, output),
         BenchCommand::Transfers(arguments) => transfers::run(&arguments, output).await,
+        #[cfg(feature = "llama")]
+        BenchCommand::Eval(arguments) => eval::run(*arguments, output).await,
+        BenchCommand::Wasm(arguments) => tokio::task::spawn_blocking(move || wasm::run(&arguments, output)).await?,
     }
 }
 
