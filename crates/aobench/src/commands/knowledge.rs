@@ -10,15 +10,20 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use super::model::upload;
 use crate::arguments::GlobalArguments;
 use crate::herd::Herd;
 use crate::output::{Column, Output, table};
 use crate::session::{Session, action};
+use crate::worker;
 
 /// How often it is asked how far the vectors of a new dataset are.
 const PROGRESS_EVERY: Duration = Duration::from_millis(500);
 /// Characters of a document that a table shows.
 const SHOWN_CHARS_MAX: usize = 100;
+
+/// SHA-256 of the model that the tests embed with: all-MiniLM-L6-v2, 8 bits. See docs/services.md.
+const TESTED_MODEL: &str = "e94061f4aa48f1c465be2c1f517e63f43e57c2d9766f36a39f35b990ace571d9";
 
 /// What can be typed after `aobench knowledge`.
 #[derive(Debug, Subcommand)]
@@ -43,6 +48,14 @@ pub(crate) enum KnowledgeCommand {
         /// Documents to find
         #[arg(long)]
         limit: Option<u64>,
+        /// Where.
+        #[command(flatten)]
+        at: AtArguments,
+    },
+    /// Upload the model that makes the vectors and name it to a process that has none yet
+    Model {
+        /// A GGUF file of the BERT family
+        file: PathBuf,
         /// Where.
         #[command(flatten)]
         at: AtArguments,
@@ -106,6 +119,21 @@ pub(crate) async fn run(global: &GlobalArguments, command: KnowledgeCommand, out
             spinner.finish_and_clear();
             let found: Value = serde_json::from_slice(&answer?.data).context("the answer cannot be read")?;
             output.result(&found, found_table)
+        }
+        KnowledgeCommand::Model { file, at } => {
+            let session = Session::signing(global).await?;
+            let process = session.process(&at.knowledge)?;
+            let file_hash = worker::file_hash(&file)?;
+            let model = upload(&session, &file, output).await?;
+            let tags = action("Set-Model").with("Model", model.to_string()).with("File-Hash", &file_hash);
+            session.client.request(process, tags, "").await?;
+            if file_hash != TESTED_MODEL {
+                output.talk(
+                    "this is not the file that aobench is tested with: its vectors cannot be compared with those",
+                );
+            }
+            output
+                .result(&json!({ "model": model, "file_hash": file_hash }), |_| format!("{model}\nSHA-256 {file_hash}"))
         }
         KnowledgeCommand::List { at } => {
             let session = Session::reading(global).await?;
