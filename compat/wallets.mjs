@@ -1,11 +1,14 @@
 // Keys that the checks sign with: one for each of the four signature types of ANS-104.
 
-import { generateKeyPairSync } from 'node:crypto'
+import { createHash, generateKeyPairSync } from 'node:crypto'
 
 import { ArweaveSigner, EthereumSigner, HexSolanaSigner, SolanaSigner } from '@dha-team/arbundles'
 
 /** An RSA key of 4096 bits as a JWK, which is an Arweave wallet. */
 export const jwk = generateKeyPairSync('rsa', { modulusLength: 4096 }).privateKey.export({ format: 'jwk' })
+
+/** Its address: where processes answer it. */
+export const address = createHash('sha256').update(Buffer.from(jwk.n, 'base64url')).digest('base64url')
 
 /** Signers of arbundles by the number of their signature type. */
 export const signers = {

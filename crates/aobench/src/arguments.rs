@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::commands::{
-    audit, bench, completions, config, dataset, eval, model, module, pool, process, result, send, task, token, up,
-    wallet, warp, work,
+    audit, bench, chat, completions, config, dataset, eval, judge, knowledge, model, module, pool, process, result,
+    send, task, token, up, wallet, warp, work,
 };
 use crate::demo;
 
@@ -68,6 +68,13 @@ pub(crate) enum Command {
     /// Pools: fund, join, follow, settle
     #[command(subcommand)]
     Pool(pool::PoolCommand),
+    /// Documents that are found by what they mean: create, search, list, delete
+    #[command(subcommand)]
+    Knowledge(knowledge::KnowledgeCommand),
+    /// Let workers grade how well a context answers a question, 0 to 10
+    Judge(judge::JudgeArguments),
+    /// Let a worker answer a question in one sentence
+    Chat(chat::ChatArguments),
     /// Score models on tasks, without a node or a pool
     Eval(Box<eval::EvalArguments>),
     /// Task files: make, check, look at, compare
@@ -96,12 +103,13 @@ pub(crate) enum Command {
 }
 
 /// What an id can be typed for. An id is any 43 letters of base64url: one in 64 begins with '-', and is no option.
-const IDS: [&str; 13] = [
+const IDS: [&str; 14] = [
     "address",
     "dataset",
     "first",
     "herder",
     "id",
+    "knowledge",
     "message",
     "model",
     "pool",

@@ -44,7 +44,8 @@ pub(crate) struct Line {
     /// The best and the worst rank that it may have: it is behind those only that are significantly better.
     #[serde(default)]
     pub(crate) rank_range: Option<[u64; 2]>,
-    pub(crate) model: Id,
+    /// The id of a model, or the hash of a set of documents.
+    pub(crate) model: String,
     pub(crate) participant: Id,
     #[serde(default)]
     pub(crate) name: String,
@@ -54,6 +55,9 @@ pub(crate) struct Line {
     #[serde(default)]
     pub(crate) unparsed: u64,
     pub(crate) total: u64,
+    /// The most that one question can bring.
+    #[serde(default = "one")]
+    pub(crate) points: u64,
     pub(crate) score: f64,
     pub(crate) interval: [f64; 2],
     #[serde(default)]
@@ -117,10 +121,10 @@ impl Leaderboard {
             vec![
                 line.rank.map_or_else(|| "-".to_owned(), |rank| rank.to_string()),
                 line.rank_range.map_or_else(String::new, |[best, worst]| format!("{best} to {worst}")),
-                line.model.short(),
+                line.model.chars().take(8).collect(),
                 line.name.clone(),
                 line.participant.short(),
-                format!("{}/{}", line.correct, line.total),
+                format!("{}/{}", line.correct, line.total * line.points),
                 line.unparsed.to_string(),
                 percent(line.score),
                 format!("{} to {}", percent(line.interval[0]), percent(line.interval[1])),
@@ -136,6 +140,10 @@ impl Leaderboard {
             _ => shown,
         }
     }
+}
+
+fn one() -> u64 {
+    1
 }
 
 /// A share as a percentage with one decimal.

@@ -1,7 +1,7 @@
 //! A development network in one process: the genesis with token, benchmark, herder and the demo dataset, funded wallets,
 //! and workers. `aobench up --dev` and `aobench demo` both run on it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::commands::{dataset, model, token};
 use crate::demo::assets;
 use crate::output::Output;
 use crate::session::{Session, action, read_wallet};
-use crate::worker::{self, WorkerConfig};
+use crate::worker::{self, Service, WorkerConfig};
 
 /// Decimals of wrapped AR.
 const DENOMINATION: u32 = 12;
@@ -73,6 +73,40 @@ pub(crate) struct WorkerSettings {
     pub(crate) threads: u32,
     /// Memory of each child that holds a model, bytes.
     pub(crate) memory_bytes_max: u64,
+    /// Bytes that the fetched models of each may take.
+    pub(crate) model_space_bytes_max: u64,
+    /// The model with which they judge and chat; without one they do not.
+    pub(crate) model: Option<PathBuf>,
+}
+
+impl WorkerSettings {
+    fn services(&self) -> BTreeSet<Service> {
+        let own = if self.model.is_some() { &[Service::Evaluate, Service::Chat][..] } else { &[] };
+        [Service::Llama, Service::Embed].iter().chain(own).copied().collect()
+    }
+}
+
+/// Writes the best shipped model into a folder: a development network judges and chats with it, which says more about the
+/// network than about anything that is judged.
+pub(crate) fn shipped_model(folder: &Path) -> anyhow::Result<PathBuf> {
+    let (name, bytes) = assets::MODELS[assets::MODELS.len() - 1];
+    let path = folder.join(name);
+    std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&path, bytes))?;
+    Ok(path)
+}
+
+/// Uploads an embedding model and names it to the knowledge process, unless one is named already.
+pub(crate) async fn name_embedding_model(operator: &Session, path: &Path, output: Output) -> anyhow::Result<()> {
+    let process = operator.process("knowledge")?;
+    let info: KnowledgeInfo = operator.read(&process, action("Info"), "").await?;
+    if info.model.is_some() {
+        return Ok(());
+    }
+    let file_hash = worker::file_hash(path)?;
+    let model = model::upload(operator, path, output).await?;
+    let tags = action("Set-Model").with("Model", model.to_string()).with("File-Hash", file_hash);
+    operator.client.request(process, tags, "").await?;
+    Ok(())
 }
 
 /// The wallets of the network, made in `folder` on first use.
@@ -158,6 +192,11 @@ pub(crate) async fn operator_session(node: &NodeHandle, data: &Path) -> anyhow::
 }
 
 #[derive(Debug, Deserialize)]
+struct KnowledgeInfo {
+    model: Option<Id>,
+}
+
+#[derive(Debug, Deserialize)]
 struct DatasetInfo {
     questions: u64,
 }
@@ -229,6 +268,10 @@ async fn allowed_worker(
         capacity: settings.capacity,
         threads: settings.threads,
         memory_bytes_max: settings.memory_bytes_max,
+        services: settings.services(),
+        model: settings.model.clone(),
+        model_space_bytes_max: settings.model_space_bytes_max,
+        serving: None,
     })
 }
 

@@ -9,6 +9,7 @@ mod contest;
 mod demo;
 mod development;
 mod eval;
+mod herd;
 mod model_inspector;
 mod output;
 mod session;

@@ -8,6 +8,8 @@
 //! [`gguf`] reads model files without llama.cpp: it refuses malformed files before any C++ sees them and says what a
 //! model is (its content hash, architecture and size).
 //!
+//! [`grammar`] forces an output into a form.
+//!
 //! This is the only crate with unsafe code and C++. Every file that needs `unsafe` says so in its first lines.
 
 #![deny(unsafe_op_in_unsafe_fn)]
@@ -16,6 +18,7 @@ pub mod child;
 pub mod engine;
 pub mod error;
 pub mod gguf;
+pub mod grammar;
 pub mod limits;
 #[cfg(feature = "llama")]
 pub mod llama;
@@ -27,6 +30,7 @@ pub mod scripted;
 pub use child::{ChildEngine, ChildOptions, ChildProgram};
 pub use engine::{Description, Engine, EngineOptions, LoadedModel, ModelFile, Profile};
 pub use error::{Blame, InferenceError};
+pub use grammar::{Choice, Grammar};
 pub use request::{Embedded, Finish, GenerateRequest, Generated, Progress, ScorePrompt, ScoreRequest, Scored};
 
 /// The engine that runs models in this process, where the crate was built with one.

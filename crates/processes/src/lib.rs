@@ -20,6 +20,7 @@ mod module;
 pub mod packages;
 mod payload;
 mod readable;
+pub mod retrieval;
 mod store;
 pub mod token;
 mod turn;

@@ -58,6 +58,9 @@ pub const ENTRIES_PER_PARTICIPANT_MAX: u32 = 100;
 /// Questions of a dataset that a pool can be funded on.
 pub const QUESTIONS_MAX: u32 = 10_000_000;
 
+/// Points that one question of a pool can bring.
+pub const QUESTION_POINTS_MAX: u32 = 100;
+
 /// Questions of a dataset whose pool has `X-Ties=significance`: an exact test adds that many binomial coefficients of that
 /// many bits.
 pub const SIGNIFICANCE_QUESTIONS_MAX: u32 = 5_000;

@@ -2,7 +2,7 @@
 
 use ao::{Effects, Id, Message, Tags, hash_parts};
 
-use crate::{Fault, Store, benchmark, dataset, herder, knowledge, packages, token};
+use crate::{Fault, Store, benchmark, dataset, herder, knowledge, packages, retrieval, token};
 
 /// What a process knows about itself beside its tables. It is fixed when the process is spawned.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +71,7 @@ pub const MODULES: &[&dyn Module] = &[
     &herder::Herder,
     &knowledge::Knowledge,
     &packages::Packages,
+    &retrieval::Retrieval,
 ];
 
 /// The id of a native module, which a process item names in its `Module` tag.

@@ -106,12 +106,12 @@ fn only_its_creator_deletes_a_dataset() {
 #[test]
 fn what_cannot_be_kept_is_refused_by_its_number() {
     let mut library = Library::with_worker(by_words);
-    let many = vec!["x"; 10_001];
+    let many = vec!["x"; 100_001];
     let cases: [(&str, String, &str); 8] = [
         ("no JSON", "hello".to_owned(), "it is not the JSON expected"),
         ("no list", r#"{"hash":"00"}"#.to_owned(), "missing field `list`"),
         ("no documents", dataset(&[]), "the list has no documents"),
-        ("too many", dataset(&many), "the list has 10001 documents, and 10000 are allowed"),
+        ("too many", dataset(&many), "the list has 100001 documents, and 100000 are allowed"),
         ("empty content", dataset(&["rain", " "]), "document 2 has no content"),
         ("long content", dataset(&[&"x".repeat(32 * 1024 + 1)]), "the content of document 1 has 32769 bytes"),
         (
@@ -126,8 +126,8 @@ fn what_cannot_be_kept_is_refused_by_its_number() {
         assert!(error.contains(expected), "{case}: {error}");
     }
     assert_eq!(library.count("SELECT count(*) FROM documents"), 0);
-    library.create("alice", &many[..10_000]).unwrap();
-    assert_eq!(library.count("SELECT count(*) FROM documents"), 10_000);
+    library.create("alice", &many[..100_000]).unwrap();
+    assert_eq!(library.count("SELECT count(*) FROM documents"), 100_000);
 }
 
 #[test]

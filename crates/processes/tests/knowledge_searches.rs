@@ -4,8 +4,11 @@
 mod harness;
 mod library;
 
+use ao::MessageKind;
 use harness::{Letter, wallet};
 use library::{Library, by_hash, by_words, name_of};
+use processes::{Database, module_by_name};
+use rusqlite::Connection;
 use serde_json::{Value, json};
 
 /// So many texts, each another one.
@@ -201,4 +204,49 @@ fn a_search_in_a_dataset_that_is_deleted_meanwhile_is_answered() {
     assert!(said.contains("no answer to batch 1 is awaited"), "{said}");
     assert_eq!(library.progress(&hash), [1, 0, 1, 0]);
     assert_eq!(library.world.inbox(wallet("reader")).len(), 1);
+}
+
+#[test]
+fn among_ten_thousand_vectors_the_best_are_those_of_comparing_with_all() {
+    let texts = texts(10_000);
+    let contents = borrowed(&texts);
+    let mut library = Library::with_worker(by_hash);
+    library.create("alice", &contents).unwrap();
+    library.work();
+    let hash = name_of(&contents);
+    for prompt in ["rain", "sun", "text 17"] {
+        let asked = by_hash(prompt);
+        let score = |text: &String| -> f64 {
+            asked.iter().zip(by_hash(text)).map(|(one, other)| f64::from(*one) * f64::from(other)).sum()
+        };
+        let mut all: Vec<(f64, u64)> = texts.iter().map(score).zip(1..).collect();
+        all.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(&other.1)));
+        let best: Vec<u64> = all.iter().take(10).map(|(_, number)| *number).collect();
+        assert_eq!(library.numbers(&hash, prompt, 10), best, "{prompt}");
+    }
+}
+
+#[test]
+fn a_replay_of_the_log_gives_the_same_answers_to_the_last_bit() {
+    let texts = texts(300);
+    let contents = borrowed(&texts);
+    let mut library = Library::with_worker(by_hash);
+    library.create("alice", &contents).unwrap();
+    for prompt in ["rain", "sun", "snow"] {
+        library.search(&name_of(&contents), prompt, 20);
+    }
+    let (env, module) = (library.world.env(library.knowledge), module_by_name("knowledge").unwrap());
+    let database = Database::new(Connection::open_in_memory().unwrap()).unwrap();
+    let mut answers = 0;
+    for (message, outcome) in library.world.history(library.knowledge) {
+        let again = database.handle(|store| match message.kind {
+            MessageKind::Spawn => module.spawn(store, message, env),
+            _ => module.handle(store, message, env),
+        });
+        let again = again.map_err(|fault| fault.to_string());
+        assert_eq!(&again, outcome, "{}", message.action());
+        let sent = again.into_iter().flat_map(|effects| effects.messages);
+        answers += sent.filter(|sent| sent.tags.get("Action") == Some("Search-Prompt-Response")).count();
+    }
+    assert_eq!(answers, 3);
 }

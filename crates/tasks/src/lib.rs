@@ -10,16 +10,22 @@
 //! - [`builtin`]: the task files that come with the program.
 //! - [`Balance`]: how far one comes without reading the questions.
 //! - [`statistics`]: how sure a score is.
+//! - [`judge`], [`chat`]: the prompts of the workers that grade an answer, and that answer in one sentence;
+//!   [`calibration`]: how good a judge is.
 #![forbid(unsafe_code)]
 
 mod balance;
 pub mod builtin;
+pub mod calibration;
+pub mod chat;
 mod error;
 mod extraction;
 pub mod harness;
+pub mod judge;
 pub mod limits;
 mod python;
 mod question;
+mod quoting;
 pub mod statistics;
 
 pub use balance::Balance;

@@ -25,6 +25,8 @@ const ANSWER_WAIT: Duration = Duration::from_mins(2);
 pub(crate) enum DatasetCommand {
     /// Create a dataset process and load its questions
     Create(CreateArguments),
+    /// Create a dataset of hidden questions in which sets of documents compete
+    Retrieval(super::retrieval::RetrievalArguments),
     /// Load questions into a dataset that no pool has frozen yet
     Load {
         /// The dataset, by id or by its name at the node
@@ -89,6 +91,7 @@ pub(crate) async fn run(global: &GlobalArguments, command: DatasetCommand, outpu
                 format!("{dataset}\n{rows} of {rows} rows loaded\nprotocol {protocol}")
             })
         }
+        DatasetCommand::Retrieval(arguments) => super::retrieval::run(global, &arguments, output).await,
         DatasetCommand::Load { dataset, file } => {
             let session = Session::signing(global).await?;
             let dataset = session.process(&dataset)?;

@@ -2,16 +2,20 @@
 
 pub(crate) mod audit;
 pub(crate) mod bench;
+pub(crate) mod chat;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod dataset;
 pub(crate) mod eval;
+pub(crate) mod judge;
+pub(crate) mod knowledge;
 pub(crate) mod model;
 pub(crate) mod module;
 pub(crate) mod money;
 pub(crate) mod pool;
 pub(crate) mod process;
 pub(crate) mod result;
+pub(crate) mod retrieval;
 pub(crate) mod send;
 pub(crate) mod task;
 pub(crate) mod token;
@@ -44,6 +48,9 @@ pub(crate) async fn run(arguments: Arguments, output: Output) -> anyhow::Result<
         Command::Bench(command) => bench::run(command, output).await,
         Command::Module(command) => module::run(&global, command, output),
         Command::Task(command) => task::run(command, output),
+        Command::Knowledge(command) => knowledge::run(&global, command, output).await,
+        Command::Judge(arguments) => judge::run(&global, arguments, output).await,
+        Command::Chat(arguments) => chat::run(&global, arguments, output).await,
         Command::Eval(arguments) => eval::run(&global, *arguments, output).await,
         Command::Config(command) => {
             config::run(command, output);

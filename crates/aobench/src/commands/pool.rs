@@ -21,16 +21,19 @@ const ANSWER_WAIT: Duration = Duration::from_mins(2);
 /// How long the inspection of a model may take: a large file is read whole.
 const JOIN_WAIT: Duration = Duration::from_mins(30);
 
+/// Hexadecimal digits of the name of a set of documents.
+const HASH_DIGITS: usize = 40;
+
 /// What can be typed after `aobench pool`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum PoolCommand {
     /// Fund a pool on a dataset
     Create(CreateArguments),
-    /// Enter a model
+    /// Enter a model, or a set of documents
     Join {
         /// The pool (or a dataset that has one pool)
         pool: String,
-        /// The model: its data transaction id, or a GGUF file to upload
+        /// The model: its data transaction id, or a GGUF file to upload; or the hash of a set of documents
         model: String,
     },
     /// List the pools
@@ -88,9 +91,11 @@ pub(crate) async fn run(global: &GlobalArguments, command: PoolCommand, output: 
         }
         PoolCommand::Join { pool, model } => {
             let session = Session::signing(global).await?;
+            let is_hash = model.len() == HASH_DIGITS && model.bytes().all(|byte| byte.is_ascii_hexdigit());
             let model = match model.parse::<Id>() {
-                Ok(id) => id,
-                Err(_) => upload(&session, Path::new(&model), output).await?,
+                _ if is_hash => model,
+                Ok(id) => id.to_string(),
+                Err(_) => upload(&session, Path::new(&model), output).await?.to_string(),
             };
             join(&session, &pool, &model, output).await?;
             output.result(&json!({ "pool": pool, "model": model }), |_| format!("{model} entered the pool {pool}"))
@@ -162,7 +167,7 @@ pub(crate) async fn read(session: &Session, benchmark: &Id, pool: &str) -> anyho
 }
 
 /// Enters a model and waits until the benchmark process has taken or refused it.
-pub(crate) async fn join(session: &Session, pool: &str, model: &Id, output: Output) -> anyhow::Result<()> {
+pub(crate) async fn join(session: &Session, pool: &str, model: &str, output: Output) -> anyhow::Result<()> {
     let benchmark = session.process("benchmark")?;
     let data = json!({ "dataset": pool, "model": model }).to_string();
     let spinner = output.spinner("waiting for the model to be checked");

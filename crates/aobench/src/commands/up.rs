@@ -33,6 +33,9 @@ pub(crate) struct UpArguments {
     /// Run this many workers inside the node's process (development nodes)
     #[arg(long, value_name = "N", default_value_t = 0, requires = "dev")]
     worker: usize,
+    /// The model that makes vectors for the knowledge process (development nodes): a GGUF file of the BERT family
+    #[arg(long, value_name = "FILE", requires = "dev")]
+    embedding_model: Option<PathBuf>,
     /// The processes that the node has from the start (TOML: [[process]] with name, module, owner, tags, data)
     #[arg(long, value_name = "FILE", conflicts_with = "dev")]
     genesis: Option<PathBuf>,
@@ -105,6 +108,9 @@ async fn develop(
 ) -> anyhow::Result<development::Workers> {
     let operator = development::operator_session(node, data).await?;
     let questions = development::load_questions(&operator, output).await?;
+    if let Some(path) = &arguments.embedding_model {
+        development::name_embedding_model(&operator, path, output).await?;
+    }
     let money = Money::of(&operator, &operator.process("token")?).await?;
     let balances = development::balances(&operator, wallets).await?;
     let rows = wallets.iter().zip(balances).map(|(wallet, balance)| {
@@ -127,6 +133,8 @@ async fn develop(
         capacity: config.worker.capacity,
         threads: config.worker.threads,
         memory_bytes_max: config.worker.memory_bytes_max,
+        model_space_bytes_max: config.worker.model_space_bytes_max,
+        model: if arguments.worker > 0 { Some(development::shipped_model(&data.join("workers"))?) } else { None },
     };
     let mut workers = development::start_workers(&operator, &settings).await?;
     if arguments.worker > 0 {

@@ -55,6 +55,8 @@ pub(crate) struct WorkerConfig {
     pub(crate) threads: u32,
     /// Memory of the child that holds a model, bytes.
     pub(crate) memory_bytes_max: u64,
+    /// Bytes that fetched models may take.
+    pub(crate) model_space_bytes_max: u64,
 }
 
 impl Config {
@@ -78,7 +80,7 @@ impl Config {
     fn resolve(raw: RawConfig) -> anyhow::Result<Self> {
         let RawClient { url, wallet } = raw.client;
         let RawNode { listen, data: node_data, upload_gib_max } = raw.node;
-        let RawWorker { data: worker_data, capacity, threads, memory_gib_max } = raw.worker;
+        let RawWorker { data: worker_data, capacity, threads, memory_gib_max, model_space_gib } = raw.worker;
         let listen = set(listen, "node.listen")?;
         let capacity = set(capacity, "worker.capacity")?;
         let threads = set(threads, "worker.threads")?;
@@ -99,6 +101,7 @@ impl Config {
                 capacity,
                 threads,
                 memory_bytes_max: gib(set(memory_gib_max, "worker.memory_gib_max")?)?,
+                model_space_bytes_max: gib(set(model_space_gib, "worker.model_space_gib")?)?,
             },
         })
     }

@@ -35,6 +35,7 @@ pub(super) struct RawWorker {
     pub(super) capacity: Option<u32>,
     pub(super) threads: Option<u32>,
     pub(super) memory_gib_max: Option<u64>,
+    pub(super) model_space_gib: Option<u64>,
 }
 
 impl RawConfig {
@@ -58,5 +59,6 @@ impl RawConfig {
         lay(&mut self.worker.capacity, over.worker.capacity);
         lay(&mut self.worker.threads, over.worker.threads);
         lay(&mut self.worker.memory_gib_max, over.worker.memory_gib_max);
+        lay(&mut self.worker.model_space_gib, over.worker.model_space_gib);
     }
 }

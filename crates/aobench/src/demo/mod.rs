@@ -117,6 +117,8 @@ impl Stage {
             capacity: WORKER_CAPACITY,
             threads: 1,
             memory_bytes_max: WORKER_MEMORY_BYTES_MAX,
+            model_space_bytes_max: WORKER_MEMORY_BYTES_MAX,
+            model: None,
         };
         let workers = development::start_workers(&operator, &workers).await?;
         output.talk(format_args!("workers      {WORKERS}, each with llama.cpp in a child process without keys"));
@@ -160,7 +162,7 @@ impl Stage {
             std::fs::write(&file, bytes).with_context(|| format!("{} cannot be written", file.display()))?;
             let trainer = self.wallet(&format!("trainer-{}", number + 1))?;
             let model = upload(&trainer, &file, self.output).await?;
-            pool::join(&trainer, &pool.id.to_string(), &model, self.output).await?;
+            pool::join(&trainer, &pool.id.to_string(), &model.to_string(), self.output).await?;
             self.output.talk(format_args!("trainer-{}    {name} is {model} and has joined", number + 1));
         }
         Ok(())

@@ -33,7 +33,7 @@ struct PoolPart {
 #[derive(Debug, Serialize)]
 struct LinePart {
     rank: Option<u64>,
-    model: Id,
+    model: String,
     participant: Id,
     correct: u64,
     total: u64,
@@ -98,7 +98,7 @@ impl Report {
                 .iter()
                 .map(|line| LinePart {
                     rank: line.rank,
-                    model: line.model,
+                    model: line.model.clone(),
                     participant: line.participant,
                     correct: line.correct,
                     total: line.total,

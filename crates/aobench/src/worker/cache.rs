@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime};
 
+use anyhow::Context as _;
 use ao::Id;
 use client::{Client, Progress};
 use inference::gguf::{Facts, file_hash};
@@ -14,6 +15,7 @@ use processes::herder::wire::is_hash;
 use tokio::runtime::Handle;
 
 use super::desk::Blame;
+use super::space;
 
 /// How often a download says how far it is.
 const PROGRESS_EVERY: Duration = Duration::from_secs(5);
@@ -45,6 +47,19 @@ pub(super) struct Cache {
     client: Client,
     /// Files whose hash was computed, as they were then.
     hashed: BTreeMap<PathBuf, Fingerprint>,
+    /// Bytes that all models may take.
+    space_bytes_max: u64,
+}
+
+impl CachedModel {
+    /// A model file of this machine, where it lies.
+    pub(super) fn at(path: &Path) -> anyhow::Result<Self> {
+        let file = File::open(path).with_context(|| format!("the model {} cannot be opened", path.display()))?;
+        let bytes = file.metadata()?.len();
+        let facts = Facts::read(&file, 0, bytes).with_context(|| format!("{} is no model", path.display()))?;
+        let path = std::path::absolute(path)?;
+        Ok(Self { path, file_hash: facts.file_hash, bytes, is_new: false })
+    }
 }
 
 /// Why there is no model: who is to blame, and the reason.
@@ -52,9 +67,9 @@ pub(super) type Missing = (Blame, String);
 
 impl Cache {
     /// The cache in a folder, made if it is absent.
-    pub(super) fn open(folder: PathBuf, client: Client) -> std::io::Result<Self> {
+    pub(super) fn open(folder: PathBuf, client: Client, space_bytes_max: u64) -> std::io::Result<Self> {
         std::fs::create_dir_all(&folder)?;
-        Ok(Self { folder, client, hashed: BTreeMap::new() })
+        Ok(Self { folder, client, hashed: BTreeMap::new(), space_bytes_max })
     }
 
     /// The file of a model: from the cache if it is there and whole, else from the node. Blocking; downloads run on
@@ -64,6 +79,7 @@ impl Cache {
         if let Some(file_hash) = &wanted
             && let Some(cached) = self.find(file_hash)?
         {
+            space::note_use(&cached.path);
             return Ok(cached);
         }
         let cached = self.fetch(model, runtime)?;
@@ -74,7 +90,11 @@ impl Cache {
                 let found = &cached.file_hash;
                 Err((Blame::Worker, format!("the node gave the file {found} for {model}, and {file_hash} was agreed")))
             }
-            _ => Ok(cached),
+            _ => {
+                space::note_use(&cached.path);
+                space::make_room(&self.folder, &cached.path, self.space_bytes_max);
+                Ok(cached)
+            }
         }
     }
 
@@ -185,7 +205,7 @@ mod tests {
     /// A cache whose node is away.
     fn cache(folder: &Path) -> Cache {
         let client = Client::new("http://127.0.0.1:9", None).unwrap().with_retry(client::Retry::NONE);
-        Cache::open(folder.to_owned(), client).unwrap()
+        Cache::open(folder.to_owned(), client, u64::MAX).unwrap()
     }
 
     #[test]

@@ -72,7 +72,8 @@ fn engines(deaths: u32) -> (Engines, Arc<AtomicU32>) {
 fn ask(engines: &mut Engines, number: u8) -> Outcome {
     let (id, cached) = model(number);
     let defaults = Defaults { max_tokens: 4, system_prompt: None };
-    engines.answer(id, &cached, &Request::Plain("hello".to_owned()), &defaults, &mut |_| ())
+    let request = Request::Plain("hello".to_owned());
+    engines.answer(Some(id), &cached, &mut |engine| answer(engine, &request, "", &defaults, &mut |_| ()))
 }
 
 #[test]
@@ -110,7 +111,8 @@ fn a_model_whose_file_changed_is_loaded_again() {
     let defaults = Defaults { max_tokens: 4, system_prompt: None };
     for is_new in [true, false, true] {
         let cached = CachedModel { is_new, ..cached.clone() };
-        engines.answer(id, &cached, &request, &defaults, &mut |_| ()).unwrap();
+        let ask = &mut |engine: &mut dyn Engine| answer(engine, &request, "", &defaults, &mut |_| ());
+        engines.answer(Some(id), &cached, ask).unwrap();
     }
     assert_eq!(made.load(Ordering::Relaxed), 2);
 }

@@ -6,9 +6,14 @@ use ao::Id;
 use client::InboxMessage;
 use processes::herder::limits::{PROMPT_BYTES_MAX, TOKENS_MAX};
 
+use super::call::Call;
+use super::service::Service;
+
 /// A lease: this worker is to answer these prompts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Job {
+    /// What kind of answer is wanted.
+    pub(super) service: Service,
     /// Which job.
     pub(super) number: u64,
     /// Which attempt at it: an answer counts only for the attempt that this worker holds.
@@ -35,18 +40,20 @@ pub(super) enum Instruction {
 }
 
 /// Something to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Work {
     /// Answer.
     Job(Job),
     /// Remember.
     Instruction(Instruction),
+    /// Answer somebody who asks this worker itself.
+    Call(Call),
 }
 
 impl Job {
     /// Reads a message of the herder.
     pub(super) fn read(message: &InboxMessage) -> Result<Self, &'static str> {
         Ok(Self {
+            service: parsed(message, "WorkerType")?.unwrap_or_default(),
             number: parsed(message, "Job")?.ok_or("it has no tag Job")?,
             attempt: parsed(message, "Attempt")?.ok_or("it has no tag Attempt")?,
             model: parsed(message, "Model")?,
@@ -102,10 +109,14 @@ mod tests {
             [("Job", "12"), ("Attempt", "2"), ("Model", &model.to_string()), ("Tokens", "99999"), ("File-Hash", "")];
         let job = Job::read(&message(&pairs, "2 + 2 =")).unwrap();
         assert_eq!((job.number, job.attempt, job.model, job.file_hash), (12, 2, Some(model), None));
+        assert_eq!(job.service, Service::Llama);
         assert_eq!((job.tokens, job.data.as_slice()), (Some(1024), b"2 + 2 =".as_slice()));
-        for pairs in
-            [&[("Job", "1")][..], &[("Job", "x"), ("Attempt", "1")], &[("Job", "1"), ("Attempt", "1"), ("Model", "x")]]
-        {
+        for pairs in [
+            &[("Job", "1")][..],
+            &[("Job", "x"), ("Attempt", "1")],
+            &[("Job", "1"), ("Attempt", "1"), ("Model", "x")],
+            &[("Job", "1"), ("Attempt", "1"), ("WorkerType", "Sing")],
+        ] {
             assert!(Job::read(&message(pairs, "")).is_err(), "{pairs:?}");
         }
     }

@@ -4,7 +4,9 @@
 //! - `registration`: being known to the herder, and signs of life.
 //! - `inbox`: what the herder sends, each message once; `memory` keeps how far it was read.
 //! - `job`, `engines`, `answer`: from a message to a result, on one thread that runs one batch at a time.
-//! - `cache`: model files by hash.
+//! - `service`: the kinds of work; `judging`, `chatting`: those that have prompts of their own.
+//! - `serving`, `call`: the same models for people with a key, over HTTP.
+//! - `cache`, `space`: model files by hash, and how much room they may take.
 //! - `desk`: what is being worked on, and the sending of answers.
 //!
 //! It forgets nothing that matters when it dies: a worker that registers anew gives back what it held, and the herder
@@ -12,13 +14,20 @@
 
 mod answer;
 mod cache;
+mod call;
+mod chatting;
 mod desk;
 mod engines;
 mod inbox;
 mod job;
+pub(crate) mod judging;
 mod memory;
 mod registration;
+mod service;
+mod serving;
+mod space;
 
+use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -35,6 +44,8 @@ use self::engines::EngineThread;
 use self::inbox::Inbox;
 use self::memory::Memory;
 use self::registration::Registration;
+pub(crate) use self::service::Service;
+pub(crate) use self::serving::Serving;
 
 /// The first pause after the node was away; it doubles up to the second.
 const PAUSE_FIRST: Duration = Duration::from_millis(200);
@@ -62,6 +73,19 @@ pub(crate) struct WorkerConfig {
     pub(crate) threads: u32,
     /// Memory of a child that holds a model, bytes.
     pub(crate) memory_bytes_max: u64,
+    /// The kinds of work that it does.
+    pub(crate) services: BTreeSet<Service>,
+    /// The model for work that names none; what the herder's owner chose if there is no such file.
+    pub(crate) model: Option<PathBuf>,
+    /// Bytes that fetched models may take.
+    pub(crate) model_space_bytes_max: u64,
+    /// Where and for whom it answers over HTTP, if it does.
+    pub(crate) serving: Option<Serving>,
+}
+
+/// SHA-256 of a model file of this machine, which must be one.
+pub(crate) fn file_hash(path: &Path) -> anyhow::Result<String> {
+    cache::CachedModel::at(path).map(|model| model.file_hash)
 }
 
 /// Works until `shutdown` is done, then gives its leases back.
@@ -77,6 +101,9 @@ pub(crate) async fn run(config: WorkerConfig, shutdown: impl Future<Output = ()>
     let (jobs, waiting) = mpsc::channel(JOBS_WAITING_MAX);
     let desk = Arc::new(Desk::new(client.clone(), config.herder));
     let engine = EngineThread::start(&config, client.clone(), Arc::clone(&desk), Arc::clone(&memory), waiting)?;
+    if let Some(serving) = &config.serving {
+        serving.start(jobs.clone(), config.model.as_deref()).await?;
+    }
     let registration = Registration::new(&config, client.clone());
     let mut inbox = Inbox::new(client, config.herder, config.wallet.address(), Arc::clone(&desk), memory, jobs);
     let outcome = tokio::select! {

@@ -19,12 +19,16 @@ pub(super) struct Registration {
     herder: Id,
     address: Id,
     capacity: u32,
+    /// The kinds of work it does, as the herder reads them.
+    services: String,
 }
 
 impl Registration {
     /// Nothing is sent yet.
     pub(super) fn new(config: &WorkerConfig, client: Client) -> Self {
-        Self { client, herder: config.herder, address: config.wallet.address(), capacity: config.capacity }
+        let services = config.services.iter().map(|service| service.name()).collect::<Vec<_>>().join(",");
+        let (herder, address, capacity) = (config.herder, config.wallet.address(), config.capacity);
+        Self { client, herder, address, capacity, services }
     }
 
     /// Registers; the message that did it. A worker that is not allowed waits until its owner is.
@@ -73,6 +77,9 @@ impl Registration {
     }
 
     fn tags(&self, name: &str) -> Tags {
-        action(name).with("WorkerType", "Llama").with("Capacity", self.capacity.to_string()).with("Models", "any")
+        action(name)
+            .with("WorkerType", &self.services)
+            .with("Capacity", self.capacity.to_string())
+            .with("Models", "any")
     }
 }

@@ -27,8 +27,14 @@ pub(crate) fn free_port() -> u16 {
 impl RunningNode {
     /// Starts a development node and returns once it listens.
     pub(crate) fn start(data: &Path, port: u16, workers: usize) -> Self {
+        Self::start_with(data, port, workers, &[])
+    }
+
+    /// The same with more options.
+    pub(crate) fn start_with(data: &Path, port: u16, workers: usize, more: &[&str]) -> Self {
         let mut child = Command::new(AOBENCH)
             .args(["up", "--dev", "--json", "--listen", &format!("127.0.0.1:{port}"), "--worker", &workers.to_string()])
+            .args(more)
             .arg("--data")
             .arg(data)
             .env_remove("AOBENCH_URL")

@@ -17,4 +17,5 @@ mod demo;
 mod eval;
 mod own_dataset;
 mod real_data;
+mod services;
 mod worker;

@@ -2,9 +2,26 @@
 //! not read, so a process that says more is understood as well.
 
 use ao::{Id, Quantity};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::format::{self, address, message, money, money_about, name, percent, reason, span, when};
+
+/// Hexadecimal digits of the name of a set of documents.
+const HASH_DIGITS: usize = 40;
+
+/// What competes as an id: a model has one, and a set of documents the bytes of its hash, with zeros after them.
+pub(super) fn competitor<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Id, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.len() != HASH_DIGITS {
+        return text.parse().map_err(serde::de::Error::custom);
+    }
+    let mut bytes = [0; 32];
+    for (byte, place) in bytes.iter_mut().zip((0..HASH_DIGITS).step_by(2)) {
+        let digits = text.get(place..place + 2).unwrap_or_default();
+        *byte = u8::from_str_radix(digits, 16).map_err(serde::de::Error::custom)?;
+    }
+    Ok(Id::new(bytes))
+}
 
 /// A pool.
 #[derive(Debug, Clone, Deserialize)]
@@ -48,6 +65,7 @@ pub(super) struct Pool {
 /// The best entry of a pool.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Leader {
+    #[serde(deserialize_with = "competitor")]
     model: Id,
     #[serde(default)]
     name: String,
@@ -61,6 +79,7 @@ pub(super) struct Line {
     pub(super) rank: Option<u64>,
     #[serde(default)]
     pub(super) group: Option<u64>,
+    #[serde(deserialize_with = "competitor")]
     pub(super) model: Id,
     pub(super) participant: Id,
     #[serde(default)]

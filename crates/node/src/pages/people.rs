@@ -39,6 +39,7 @@ struct Placed {
     pool: Id,
     pool_title: String,
     pool_status: String,
+    #[serde(deserialize_with = "super::board::competitor")]
     model: Id,
     participant: Id,
     name: String,

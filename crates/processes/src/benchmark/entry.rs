@@ -6,6 +6,7 @@ use std::str::FromStr;
 use ao::Id;
 use rusqlite::Row;
 
+use super::competitor::Competitor;
 use super::pool::Pool;
 use crate::{Fault, Store, column};
 
@@ -24,7 +25,7 @@ pub(super) enum Standing {
     Refused,
 }
 
-/// How many questions of what kind.
+/// How many questions of what kind; where a question can bring several points, the correct ones are points.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Score {
     pub(super) correct: u32,
@@ -38,7 +39,7 @@ pub(super) struct Score {
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
     pub(super) id: i64,
-    pub(super) model: Id,
+    pub(super) model: Competitor,
     pub(super) participant: Id,
     pub(super) position: u32,
     pub(super) joined_slot: u64,
@@ -96,6 +97,11 @@ impl Entry {
         if pool.counts_leniently() { self.score.lenient_correct } else { self.score.correct }
     }
 
+    /// Points that could have been made with the questions that are answered.
+    pub(super) fn points_possible(&self, pool: &Pool) -> u64 {
+        u64::from(self.score.answered) * u64::from(pool.points)
+    }
+
     /// Whether it has a place in the ranking: whole, and with something to show for it.
     pub(super) fn is_eligible(&self, pool: &Pool) -> bool {
         self.standing == Standing::Complete && self.correct(pool) > 0
@@ -103,7 +109,7 @@ impl Entry {
 }
 
 /// The entry of a model in a pool, refused ones left aside.
-pub(super) fn find(store: &Store<'_>, pool: &Id, model: &Id) -> Result<Option<Entry>, Fault> {
+pub(super) fn find(store: &Store<'_>, pool: &Id, model: &Competitor) -> Result<Option<Entry>, Fault> {
     let sql = select_entries!("WHERE pool = ? AND model = ? AND status <> 'Refused'");
     store.first(sql, [pool.to_string(), model.to_string()], read)
 }

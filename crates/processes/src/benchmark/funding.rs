@@ -3,6 +3,7 @@
 
 use ao::{Id, Message, MessageKind, Outgoing, Quantity};
 
+use super::competitor::Competitors;
 use super::options::Options;
 use super::payments::{self, Refund};
 use super::pool::{self, Pool, Status};
@@ -91,6 +92,8 @@ fn create(turn: &mut Turn<'_, '_>, notice: &Notice) -> Result<(), Fault> {
         protocol: String::new(),
         dataset_title: String::new(),
         synthetic: false,
+        competitors: Competitors::Models,
+        points: 1,
         created_slot: turn.message.slot,
         created_ms: turn.now_ms(),
     };

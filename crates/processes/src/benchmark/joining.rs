@@ -4,6 +4,7 @@
 use ao::{Id, Outgoing};
 use serde::Deserialize;
 
+use super::competitor::{Competitor, Competitors};
 use super::entry::{self, Entry, Standing, select_entries};
 use super::pool::{self, Pool, Status};
 use super::turn::Turn;
@@ -11,10 +12,11 @@ use crate::limits::{ENTRIES_PER_PARTICIPANT_MAX, ENTRIES_PER_POOL_MAX};
 use crate::payload::{json, only, parsed, quoted};
 use crate::{Fault, readable};
 
-/// The data of a Join-Pool message. `dataset` is the id of a pool, or of a dataset that has one open pool.
+/// The data of a Join-Pool message. `model` is the upload of a model, or the hash of a set of documents; `dataset` is the id of a pool, or of a dataset that has one open pool.
 #[derive(Debug, Deserialize)]
 struct Join {
     dataset: String,
+    #[serde(alias = "documents")]
     model: String,
 }
 
@@ -45,11 +47,18 @@ pub(super) fn join_pool(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
 
 fn claim(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
     let join: Join = json(turn.message)?;
-    let model: Id = join.model.parse().map_err(|error: ao::IdError| {
+    let model: Competitor = join.model.parse().map_err(|error: ao::IdError| {
         Fault::BadData(format!("the model '{}' is no id of an upload: {error}", quoted(&join.model)))
     })?;
     let pool = pool::named(turn.store, &join.dataset)?;
     check_open(&pool, turn.now_ms())?;
+    if model.kind() != pool.competitors {
+        let (id, competitors) = (pool.id, pool.competitors);
+        return Err(Fault::Refused(format!(
+            "in the pool {id} {competitors} compete, and {model} are {}",
+            model.kind()
+        )));
+    }
     if let Some(entry) = entry::find(turn.store, &pool.id, &model)? {
         let whose = if entry.participant == turn.message.from { "you" } else { "another participant" };
         let participant = entry.participant;
@@ -62,9 +71,18 @@ fn claim(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
          SELECT ?1, ?2, ?3, (SELECT coalesce(max(position), 0) + 1 FROM entries WHERE pool = ?1), ?4, ?5, 'Checking', ?6",
         (pool.id.to_string(), model.to_string(), from.to_string(), slot, now_ms, pool.questions),
     )?;
-    turn.send(Outgoing::new(turn.env.node, "Inspect-Model").tag("Model", model).tag("Reference", id));
+    let inspect = Outgoing::new(inspector(turn, &pool).0, "Inspect-Model").tag("Model", &model).tag("Reference", id);
+    turn.send(inspect.tag("Participant", from));
     turn.say(format!("the model {model} is being checked for the pool {}", pool.id));
     Ok(())
+}
+
+/// Who looks at what is entered, and what it is: the node at files, the dataset at documents.
+fn inspector(turn: &Turn<'_, '_>, pool: &Pool) -> (Id, &'static str) {
+    match pool.competitors {
+        Competitors::Models => (turn.env.node, "the node of this process"),
+        Competitors::Documents => (pool.rules.dataset, "the dataset of the pool"),
+    }
 }
 
 /// Joining is possible from the start to just before the end, in the time of the log.
@@ -104,17 +122,18 @@ fn check_room(turn: &Turn<'_, '_>, pool: &Pool) -> Result<(), Fault> {
 
 /// The node has looked at the file of a claimed entry.
 pub(super) fn model_facts(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
-    only(turn.message, &turn.env.node, "the node of this process", "Model-Facts")?;
     let id: i64 = parsed(turn.message, "Reference")?;
     let sql = "SELECT pool FROM entries WHERE id = ? AND status = 'Checking' AND model = ?";
-    let model: Id = parsed(turn.message, "Model")?;
+    let model: Competitor = parsed(turn.message, "Model")?;
     let pool = turn.store.first(sql, (id, model.to_string()), |row| crate::column::parsed(row, 0))?;
+    let pool = pool.map(|id| pool::get(turn.store, &id)).transpose()?;
+    let (from, who) = pool.as_ref().map_or((turn.env.node, "the node of this process"), |pool| inspector(turn, pool));
+    only(turn.message, &from, who, "Model-Facts")?;
     let (Some(pool), Some(entry)) = (pool, turn.store.first(select_entries!("WHERE id = ?"), [id], entry::read)?)
     else {
         turn.say(format!("no entry {id} waits for facts about the model {model}"));
         return Ok(());
     };
-    let pool = pool::get(turn.store, &pool)?;
     if !matches!(pool.status, Status::Open | Status::Closed) {
         return turn_away(turn, &pool, &entry, &format!("the pool was {} before the model was checked", pool.status));
     }
@@ -165,11 +184,11 @@ fn admit(turn: &mut Turn<'_, '_>, pool: &Pool, entry: &Entry, facts: &Facts) -> 
     turn.send(
         Outgoing::new(pool.rules.dataset, "Benchmark")
             .tag("Pool", pool.id)
-            .tag("Model", entry.model)
+            .tag("Model", &entry.model)
             .tag("Content-Hash", &facts.content_hash)
             .tag("File-Hash", &facts.file_hash),
     );
-    let joined = Outgoing::new(entry.participant, "Join-Response").tag("Pool", pool.id).tag("Model", entry.model);
+    let joined = Outgoing::new(entry.participant, "Join-Response").tag("Pool", pool.id).tag("Model", &entry.model);
     turn.send(joined.tag("Entry-Position", entry.position).data(format!("the model '{name}' is in the pool")));
     turn.say(format!("the model {} is evaluated for {}", entry.model, entry.participant));
     Ok(())
@@ -177,7 +196,7 @@ fn admit(turn: &mut Turn<'_, '_>, pool: &Pool, entry: &Entry, facts: &Facts) -> 
 
 fn turn_away(turn: &mut Turn<'_, '_>, pool: &Pool, entry: &Entry, reason: &str) -> Result<(), Fault> {
     entry::refuse(turn.store, entry.id, reason)?;
-    let error = Outgoing::new(entry.participant, "Join-Error").tag("Pool", pool.id).tag("Model", entry.model);
+    let error = Outgoing::new(entry.participant, "Join-Error").tag("Pool", pool.id).tag("Model", &entry.model);
     turn.send(error.tag("Error", reason).data(reason));
     turn.say_error(reason);
     debug_assert_ne!(entry.standing, Standing::Refused, "an entry is refused once");

@@ -2,6 +2,7 @@
 
 use ao::{Id, MessageKind, Outgoing};
 
+use super::competitor::Competitor;
 use super::pool::{self, Pool, select_pools};
 use super::turn::Turn;
 use super::{entry, ranking};
@@ -62,7 +63,7 @@ fn ask_for_scores(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
                WHERE entries.status = 'Evaluating' AND pools.status IN ('Open', 'Closed')
                ORDER BY entries.asked_ms, entries.id LIMIT ?";
     let most = SCORES_ASKED_PER_TICK.min(turn.room()) as u64;
-    let unfinished: Vec<(i64, Id, Id, Id)> = turn.store.all(sql, [most], |row| {
+    let unfinished: Vec<(i64, Id, Id, Competitor)> = turn.store.all(sql, [most], |row| {
         Ok((row.get(0)?, column::parsed(row, 1)?, column::parsed(row, 2)?, column::parsed(row, 3)?))
     })?;
     for (entry, dataset, pool, model) in unfinished {

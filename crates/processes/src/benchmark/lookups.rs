@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tasks::statistics::{mcnemar_exact, paired_difference, share, wilson};
 
+use super::competitor::Competitor;
 use super::entry::{self, Entry};
 use super::pool::{self, Pool, Status};
 use super::ranking::{self, Ranked};
@@ -52,7 +53,7 @@ fn sum(store: &Store<'_>, sql: &'static str) -> Result<Quantity, Fault> {
 #[derive(Debug, Deserialize)]
 struct Asked {
     pool: Id,
-    model: Id,
+    model: Competitor,
 }
 
 /// `Get-Entry` with `{"pool": id, "model": id}`: an entry, what it was paid, and how it compares with the one above it.
@@ -106,7 +107,7 @@ fn file_facts(store: &Store<'_>, entry: i64) -> Result<serde_json::Map<String, V
 fn compared(store: &Store<'_>, pool: &Pool, above: &Ranked, entry: &Entry) -> Result<Value, Fault> {
     let mut compared = json!({
         "rank": above.rank, "model": above.entry.model, "name": above.entry.name,
-        "score": share(above.entry.correct(pool).into(), above.entry.score.answered.into()),
+        "score": share(above.entry.correct(pool).into(), above.entry.points_possible(pool)),
     });
     let Some(answers) = ranking::answers(store, pool, &[above.entry.clone(), entry.clone()])? else {
         return Ok(compared);
@@ -131,7 +132,7 @@ macro_rules! select_placed {
             "SELECT entries.id, entries.pool, entries.model, entries.participant, entries.name, entries.status,
                     entries.reason, iif(pools.metric = 'lenient', lenient_correct, correct), answered, total,
                     entries.rank, joined_ms, content_hash, bytes, parameters, architecture, pools.status, dataset,
-                    iif(pools.title = '', dataset_title, pools.title)
+                    iif(pools.title = '', dataset_title, pools.title), pools.points
              FROM entries JOIN pools ON pools.id = entries.pool
              WHERE entries.id < ?2 AND ",
             $rest,
@@ -171,8 +172,8 @@ pub(super) fn entries(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
 fn placed(row: &Row<'_>) -> rusqlite::Result<Value> {
     let text = |index| row.get::<_, Option<String>>(index);
     let number = |index| row.get::<_, u64>(index);
-    let (correct, answered) = (number(7)?, number(8)?);
-    let interval = wilson(correct, answered);
+    let (correct, answered, points) = (number(7)?, number(8)?, number(19)?.max(1));
+    let interval = wilson(correct / points, answered);
     Ok(json!({
         "id": number(0)?,
         "pool": text(1)?,
@@ -184,7 +185,8 @@ fn placed(row: &Row<'_>) -> rusqlite::Result<Value> {
         "correct": correct,
         "answered": answered,
         "total": number(9)?,
-        "score": share(correct, answered),
+        "points": points,
+        "score": share(correct, answered * points),
         "interval": [interval.0, interval.1],
         "rank": row.get::<_, Option<u32>>(10)?,
         "joined_ms": number(11)?,

@@ -6,6 +6,7 @@
 
 pub mod allocation;
 mod audit;
+mod competitor;
 mod duration;
 mod entry;
 mod funding;

@@ -3,10 +3,11 @@
 use ao::{Id, Outgoing};
 use serde::Deserialize;
 
+use super::competitor::Competitors;
 use super::pool::{self, FrozenDataset, Pool, Status};
 use super::turn::Turn;
 use super::{settlement, views};
-use crate::limits::{QUESTIONS_MAX, SIGNIFICANCE_QUESTIONS_MAX};
+use crate::limits::{QUESTION_POINTS_MAX, QUESTIONS_MAX, SIGNIFICANCE_QUESTIONS_MAX};
 use crate::payload::{json, only, parsed};
 use crate::{Fault, readable};
 
@@ -20,6 +21,10 @@ struct Frozen {
     title: String,
     #[serde(default)]
     synthetic: bool,
+    /// What can be entered: `models` if it says nothing, or `documents`.
+    entries: Option<String>,
+    /// The most that one question can bring; 1 if it says nothing.
+    points: Option<u32>,
 }
 
 /// The dataset is frozen: the pool opens, if it can be scored on.
@@ -90,11 +95,26 @@ fn check(frozen: Frozen, pool: &Pool) -> Result<FrozenDataset, Fault> {
         let asked = if pool.tests_ties() { " with X-Ties=significance" } else { "" };
         Fault::Refused(format!("it has {} questions, and a pool{asked} has at most {most}", frozen.questions))
     })?;
+    let competitors: Competitors = match frozen.entries.as_deref().map(str::parse) {
+        None => Competitors::Models,
+        Some(Ok(competitors)) => competitors,
+        Some(Err(_)) => return Err(Fault::Refused("it does not say whether models or documents compete".to_owned())),
+    };
+    let points = frozen.points.unwrap_or(1);
+    if !(1..=QUESTION_POINTS_MAX).contains(&points) {
+        return Err(Fault::Refused(format!("a question brings 1 to {QUESTION_POINTS_MAX} points, and there {points}")));
+    }
+    if points > 1 && pool.tests_ties() {
+        let reason = "its questions bring points, and X-Ties=significance compares right and wrong answers only";
+        return Err(Fault::Refused(reason.to_owned()));
+    }
     Ok(FrozenDataset {
         questions,
         content_hash: readable::title(&frozen.content_hash),
         protocol: readable::title(&frozen.protocol),
         title: readable::title(&frozen.title),
         synthetic: frozen.synthetic,
+        competitors,
+        points,
     })
 }

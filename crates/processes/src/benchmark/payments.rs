@@ -4,6 +4,7 @@
 
 use ao::{Id, MessageKind, Outgoing, Quantity};
 
+use super::competitor::Competitor;
 use super::pool::{self, Status};
 use super::turn::Turn;
 use crate::limits::TRANSFER_ATTEMPTS_MAX;
@@ -24,7 +25,7 @@ pub(super) struct Refund {
 pub(super) struct Payout {
     pub(super) pool: Id,
     pub(super) rank: u32,
-    pub(super) model: Id,
+    pub(super) model: Competitor,
     pub(super) participant: Id,
     pub(super) quantity: Quantity,
 }

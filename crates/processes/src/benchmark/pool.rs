@@ -7,6 +7,7 @@ use ao::{Id, Quantity};
 use rusqlite::Row;
 
 use super::allocation::Allocation;
+use super::competitor::Competitors;
 use super::options::{Metric, Options, Ties};
 use crate::payload::quoted;
 use crate::{Fault, Store, column};
@@ -46,6 +47,9 @@ pub(super) struct Pool {
     pub(super) protocol: String,
     pub(super) dataset_title: String,
     pub(super) synthetic: bool,
+    pub(super) competitors: Competitors,
+    /// The most that one question can bring.
+    pub(super) points: u32,
     pub(super) created_slot: u64,
     pub(super) created_ms: u64,
 }
@@ -58,6 +62,8 @@ pub(super) struct FrozenDataset {
     pub(super) protocol: String,
     pub(super) title: String,
     pub(super) synthetic: bool,
+    pub(super) competitors: Competitors,
+    pub(super) points: u32,
 }
 
 /// The columns of a pool in the order in which [`read`] takes them.
@@ -65,8 +71,8 @@ macro_rules! select_pools {
     ($rest:literal) => {
         concat!(
             "SELECT id, funder, funds, dataset, allocation, weights, ties, metric, title, start_ms, end_ms, grace_end_ms,
-             status, reason, questions, content_hash, protocol, dataset_title, synthetic, created_slot, created_ms
-             FROM pools ",
+             status, reason, questions, content_hash, protocol, dataset_title, synthetic, created_slot, created_ms,
+             competitors, points FROM pools ",
             $rest
         )
     };
@@ -104,6 +110,8 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Pool> {
         synthetic: row.get(18)?,
         created_slot: row.get(19)?,
         created_ms: row.get(20)?,
+        competitors: column::parsed(row, 21)?,
+        points: row.get(22)?,
     })
 }
 
@@ -192,7 +200,7 @@ pub(super) fn insert(store: &mut Store<'_>, pool: &Pool, due_ms: u64) -> Result<
 pub(super) fn open(store: &mut Store<'_>, pool: &Pool, frozen: &FrozenDataset) -> Result<(), Fault> {
     store.execute(
         "UPDATE pools SET status = 'Open', questions = ?, content_hash = ?, protocol = ?, dataset_title = ?,
-                          synthetic = ?, due_ms = end_ms
+                          synthetic = ?, competitors = ?, points = ?, due_ms = end_ms
          WHERE id = ? AND status = 'Opening'",
         (
             frozen.questions,
@@ -200,6 +208,8 @@ pub(super) fn open(store: &mut Store<'_>, pool: &Pool, frozen: &FrozenDataset) -
             &frozen.protocol,
             &frozen.title,
             frozen.synthetic,
+            frozen.competitors.to_string(),
+            frozen.points,
             pool.id.to_string(),
         ),
     )?;

@@ -23,6 +23,8 @@ CREATE TABLE pools (
     protocol      TEXT NOT NULL DEFAULT '',
     dataset_title TEXT NOT NULL DEFAULT '',
     synthetic     INTEGER NOT NULL DEFAULT 0,
+    competitors   TEXT NOT NULL DEFAULT 'models',   -- or 'documents'
+    points        INTEGER NOT NULL DEFAULT 1,       -- the most that one question can bring
     due_ms        INTEGER,            -- when the clock has something to do for it
     created_slot  INTEGER NOT NULL,
     created_ms    INTEGER NOT NULL

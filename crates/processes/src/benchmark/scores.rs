@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
+use super::competitor::Competitor;
 use super::entry::{self, Entry, Score, Standing};
 use super::pool::{self, Pool, Status};
 use super::settlement;
@@ -43,7 +44,7 @@ struct Checked {
 /// The dataset of a pool says how far one of its models is.
 pub(super) fn score_response(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
     let id: Id = parsed(turn.message, "Pool")?;
-    let model: Id = parsed(turn.message, "Model")?;
+    let model: Competitor = parsed(turn.message, "Model")?;
     let pool = pool::get(turn.store, &id)?;
     only(turn.message, &pool.rules.dataset, "the dataset of the pool", "Score-Response")?;
     let entry = entry::find(turn.store, &id, &model)?;
@@ -105,8 +106,11 @@ fn check(report: Report, pool: &Pool) -> Result<Checked, Fault> {
     if total != pool.questions {
         return Err(bad(format!("the score is of {total} questions, and the pool was opened on {}", pool.questions)));
     }
-    let within = [correct, lenient_correct, unparsed].into_iter().all(|count| count <= answered) && answered <= total;
-    if !within || u64::from(correct) + u64::from(unparsed) > u64::from(answered) {
+    // An unparsed answer brings no point.
+    let possible = u64::from(answered.saturating_sub(unparsed)) * u64::from(pool.points);
+    let most = u64::from(answered) * u64::from(pool.points);
+    let within = unparsed <= answered && answered <= total && u64::from(lenient_correct) <= most;
+    if !within || u64::from(correct) > possible {
         return Err(bad(format!(
             "the counts do not add up: {correct} ({lenient_correct}) correct and {unparsed} unparsed of {answered} answered \
              of {total}"

@@ -84,7 +84,7 @@ fn settle(turn: &mut Turn<'_, '_>, pool: &Pool) -> Result<(), Fault> {
         let payout = Payout {
             pool: pool.id,
             rank: ranked.rank,
-            model: ranked.entry.model,
+            model: ranked.entry.model.clone(),
             participant: ranked.entry.participant,
             quantity: ranked.payout,
         };

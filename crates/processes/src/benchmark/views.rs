@@ -136,6 +136,8 @@ pub(super) fn pool(store: &Store<'_>, pool: &Pool) -> Result<Value, Fault> {
         "created": pool.created_ms,
         "dataset_title": pool.dataset_title,
         "leader": leader(store, pool)?,
+        "competitors": pool.competitors.to_string(),
+        "points": pool.points,
     }))
 }
 
@@ -143,11 +145,11 @@ pub(super) fn pool(store: &Store<'_>, pool: &Pool) -> Result<Value, Fault> {
 fn leader(store: &Store<'_>, pool: &Pool) -> Result<Option<Value>, Fault> {
     Ok(entry::leader(store, pool)?.map(|leader| {
         let (correct, answered) = (leader.correct(pool), leader.score.answered);
-        let interval = wilson(correct.into(), answered.into());
+        let interval = wilson(u64::from(correct / pool.points), answered.into());
         json!({
             "model": leader.model,
             "name": leader.name,
-            "score": share(correct.into(), answered.into()),
+            "score": share(correct.into(), leader.points_possible(pool)),
             "interval": [interval.0, interval.1],
         })
     }))
@@ -157,7 +159,8 @@ fn leader(store: &Store<'_>, pool: &Pool) -> Result<Option<Value>, Fault> {
 /// progress.
 pub(super) fn row(pool: &Pool, entry: &Entry, ranked: Option<&Ranked>) -> Value {
     let (correct, score) = (entry.correct(pool), entry.score);
-    let interval = wilson(correct.into(), score.answered.into());
+    // A question of several points counts as a part of one right answer: no spread of points is wider than all or nothing.
+    let interval = wilson(u64::from(correct / pool.points), score.answered.into());
     json!({
         "rank": ranked.map(|ranked| ranked.rank),
         "group": ranked.map(|ranked| ranked.group + 1),
@@ -171,7 +174,8 @@ pub(super) fn row(pool: &Pool, entry: &Entry, ranked: Option<&Ranked>) -> Value 
         "answered": score.answered,
         "unparsed": score.unparsed,
         "total": score.total,
-        "score": share(correct.into(), score.answered.into()),
+        "points": pool.points,
+        "score": share(correct.into(), entry.points_possible(pool)),
         "interval": [interval.0, interval.1],
         "progress": share(score.answered.into(), score.total.into()),
         "status": entry.standing.to_string(),

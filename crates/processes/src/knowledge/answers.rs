@@ -5,7 +5,9 @@ use rusqlite::Row;
 use super::asking::{self, SEARCH_PROMPT, Subject};
 use super::limits::{DOCUMENT_ATTEMPTS_MAX, DOCUMENT_RETRY_MS, DOCUMENT_RETRY_MS_MAX};
 use super::searching;
+use super::sketch::{RECORDS_PER_BLOCK, Sketch};
 use super::turn::Turn;
+use crate::herder::embedding::Embedding;
 use crate::herder::wire::{Answer, InferenceResponse, PromptResult};
 use crate::payload::parsed;
 use crate::{Fault, readable};
@@ -147,6 +149,7 @@ fn keep_one(turn: &mut Turn<'_, '_>, dataset: i64, result: &PromptResult) -> Res
         Answer::Embedded { embedding } => {
             let sql = "INSERT INTO vectors (dataset, number, vector) VALUES (?, ?, ?)";
             turn.store.execute(sql, (dataset, result.id, embedding.to_bytes()))?;
+            keep_sketch(turn, dataset, result.id, embedding)?;
             ("embedded", "")
         }
         _ => ("failed", TOO_LONG),
@@ -155,6 +158,22 @@ fn keep_one(turn: &mut Turn<'_, '_>, dataset: i64, result: &PromptResult) -> Res
         "UPDATE documents SET status = ?, reason = ?, batch = NULL WHERE dataset = ? AND number = ?",
         (status, reason, dataset, result.id),
     )?;
+    Ok(())
+}
+
+/// Appends the sketch of a vector to the last block of its dataset, or to a new one.
+fn keep_sketch(turn: &mut Turn<'_, '_>, dataset: i64, number: u64, embedding: &Embedding) -> Result<(), Fault> {
+    let sql = "SELECT block, records, bytes FROM sketches WHERE dataset = ? ORDER BY block DESC LIMIT 1";
+    let last = turn.store.first(sql, [dataset], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let (mut block, mut records, mut bytes): (i64, usize, Vec<u8>) = last.unwrap_or_default();
+    if block == 0 || records >= RECORDS_PER_BLOCK {
+        (block, records, bytes) = (block + 1, 0, Vec::new());
+    }
+    let number = u32::try_from(number).map_err(|_| Fault::BadData(format!("there is no document {number}")))?;
+    Sketch::of(embedding.numbers()).append(number, &mut bytes);
+    let sql = "INSERT INTO sketches (dataset, block, records, bytes) VALUES (?, ?, ?, ?)
+               ON CONFLICT (dataset, block) DO UPDATE SET records = excluded.records, bytes = excluded.bytes";
+    turn.store.execute(sql, (dataset, block, records + 1, bytes))?;
     Ok(())
 }
 

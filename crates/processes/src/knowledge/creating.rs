@@ -47,8 +47,9 @@ struct Named {
 pub(super) struct Dataset {
     pub(super) id: i64,
     pub(super) hash: String,
-    digest: String,
-    owner: String,
+    /// What the list is, which its name does not prove.
+    pub(super) digest: String,
+    pub(super) owner: String,
     documents: u64,
 }
 
@@ -58,10 +59,10 @@ pub(super) struct Dataset {
 ///
 /// It is a name and no proof: lists that are cut differently share it, and a SHA-1 can be forged. What is the same list
 /// is decided by [`digest`].
-fn name(list: &[Document]) -> String {
+pub fn name<'a>(contents: impl IntoIterator<Item = &'a str>) -> String {
     let mut hash = Sha1::new();
-    for document in list {
-        hash.update(document.content.as_bytes());
+    for content in contents {
+        hash.update(content.as_bytes());
     }
     hash.finalize().iter().fold(String::with_capacity(HASH_DIGITS), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
@@ -81,7 +82,7 @@ fn digest(list: &[Document], metas: &[String]) -> String {
 pub(super) fn create_dataset(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
     let new: NewDataset = data(turn.message)?;
     let metas = check(&new.list)?;
-    let hash = name(&new.list);
+    let hash = name(new.list.iter().map(|document| document.content.as_str()));
     if !new.hash.eq_ignore_ascii_case(&hash) {
         return Err(Fault::BadData(format!(
             "the hash of its contents is {hash}, and '{}' was given: it is the SHA-1 of all contents one after the other",
@@ -201,6 +202,7 @@ pub(super) fn delete_dataset(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
     }
     turn.store.execute("DELETE FROM batches WHERE dataset = ?", [dataset.id])?;
     turn.store.execute("DELETE FROM vectors WHERE dataset = ?", [dataset.id])?;
+    turn.store.execute("DELETE FROM sketches WHERE dataset = ?", [dataset.id])?;
     turn.store.execute("DELETE FROM documents WHERE dataset = ?", [dataset.id])?;
     turn.store.execute("DELETE FROM datasets WHERE id = ?", [dataset.id])?;
     let answer = json!({ "dataset_hash": dataset.hash, "deleted": dataset.documents });

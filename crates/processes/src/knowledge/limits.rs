@@ -1,7 +1,7 @@
 //! Every limit of a knowledge process, with its reason. What is over a limit is refused with an error that names it.
 
-/// Documents of one dataset: a search compares the prompt with every one of them.
-pub const DOCUMENTS_PER_DATASET_MAX: usize = 10_000;
+/// Documents of one dataset: a search looks at every one of them.
+pub const DOCUMENTS_PER_DATASET_MAX: usize = 100_000;
 
 /// Bytes of the content of one document: the most that a herder takes as one prompt.
 pub const CONTENT_BYTES_MAX: usize = crate::herder::limits::PROMPT_BYTES_MAX;

@@ -7,7 +7,7 @@
 //! - `model`: which model that is.
 //! - `creating`: datasets come and go.
 //! - `asking`, `answers`: the way of a text to a worker and of its vector back.
-//! - `searching`, `similarity` (pure): prompts and what is found.
+//! - `searching`, `similarity`, `sketch` (both pure): prompts and what is found.
 //! - `views`: what there is.
 
 mod answers;
@@ -19,17 +19,20 @@ mod schema;
 mod searching;
 mod settings;
 mod similarity;
+mod sketch;
 mod turn;
 mod views;
 
 use ao::{Effects, Message};
 
+pub use self::creating::name;
 use self::turn::Turn;
 use crate::payload::quoted;
 use crate::{Env, Fault, Module, Publication, Store};
 
 /// The actions of a knowledge process for people, as an error names them.
-const ACTIONS: &str = "Info, Get-Datasets, Create-Dataset, Delete-Dataset, Search-Prompt and Set-Model";
+const ACTIONS: &str =
+    "Info, Get-Datasets, Inspect-Dataset, Create-Dataset, Delete-Dataset, Search-Prompt and Set-Model";
 
 /// The knowledge module.
 #[derive(Debug, Clone, Copy)]
@@ -72,6 +75,7 @@ fn answer(turn: &mut Turn<'_, '_>) -> Result<bool, Fault> {
     match turn.message.action() {
         "Info" => views::info(turn)?,
         "Get-Datasets" => views::datasets(turn)?,
+        "Inspect-Dataset" => views::inspect(turn)?,
         _ => return Ok(false),
     }
     Ok(true)

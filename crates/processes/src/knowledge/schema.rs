@@ -45,6 +45,13 @@ CREATE TABLE vectors (
     vector   BLOB NOT NULL,                    -- 32-bit floats, little-endian, of length 1
     PRIMARY KEY (dataset, number)
 ) WITHOUT ROWID;
+CREATE TABLE sketches (
+    dataset  INTEGER NOT NULL,
+    block    INTEGER NOT NULL,                 -- 1, 2, 3 ... as the vectors came
+    records  INTEGER NOT NULL,
+    bytes    BLOB NOT NULL,                    -- see sketch.rs
+    PRIMARY KEY (dataset, block)
+);
 CREATE TABLE searches (
     id            INTEGER PRIMARY KEY AUTOINCREMENT,
     asker         TEXT NOT NULL,

@@ -12,6 +12,7 @@ use super::limits::{
     SEARCH_RETRY_MS, SEARCHES_PENDING_MAX, SEARCHES_PENDING_PER_ASKER_MAX,
 };
 use super::similarity::{Hit, best, dot};
+use super::sketch::Sieve;
 use super::turn::Turn;
 use super::{creating, model, views};
 use crate::herder::embedding::Embedding;
@@ -106,12 +107,7 @@ pub(super) fn found(turn: &mut Turn<'_, '_>, search: i64, embedding: &Embedding)
         }
         Err(fault) => return Err(fault),
     };
-    let sql = "SELECT number, vector FROM vectors WHERE dataset = ? ORDER BY number";
-    let hits = turn.store.all(sql, [dataset.id], |row| {
-        let score = dot(embedding.numbers(), row.get_ref(1)?.as_blob()?);
-        Ok(Hit { number: row.get(0)?, score })
-    })?;
-    let hits = best(hits, search.most as usize);
+    let hits = nearest(turn, dataset.id, embedding, search.most as usize)?;
     let (documents, omitted) = documents(turn, dataset.id, &hits)?;
     let mut answer = views::progress(turn, dataset.id, &dataset.hash)?;
     answer["total"] = answer["documents"].take();
@@ -119,9 +115,29 @@ pub(super) fn found(turn: &mut Turn<'_, '_>, search: i64, embedding: &Embedding)
     answer["documents"] = documents.into();
     answer["omitted"] = omitted.into();
     let response = Outgoing::new(search.asker, "Search-Prompt-Response").tag("Reference", &search.reference);
+    // Whether these are the documents that somebody means, their name does not prove.
+    let response = response.tag("Digest", &dataset.digest);
     turn.send(response.data(answer.to_string()));
     turn.say("the asker was answered");
     Ok(())
+}
+
+/// The documents that are most like a prompt: the sketches of all tell which vectors have to be compared.
+fn nearest(turn: &Turn<'_, '_>, dataset: i64, embedding: &Embedding, most: usize) -> Result<Vec<Hit>, Fault> {
+    let mut sieve = Sieve::new(embedding.numbers(), most);
+    turn.store.all("SELECT bytes FROM sketches WHERE dataset = ? ORDER BY block", [dataset], |row| {
+        sieve.look_at(row.get_ref(0)?.as_blob()?);
+        Ok(())
+    })?;
+    let sql = "SELECT vector FROM vectors WHERE dataset = ? AND number = ?";
+    let mut hits = Vec::new();
+    for number in sieve.left() {
+        let score = |row: &Row<'_>| Ok(dot(embedding.numbers(), row.get_ref(0)?.as_blob()?));
+        if let Some(score) = turn.store.first(sql, (dataset, number), score)? {
+            hits.push(Hit { number, score });
+        }
+    }
+    Ok(best(hits, most))
 }
 
 /// The documents of hits, and how many of them did not fit into the answer.

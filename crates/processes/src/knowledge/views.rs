@@ -1,13 +1,15 @@
 //! What a knowledge process shows: itself, and its datasets with how far their vectors are.
 
+use ao::Outgoing;
 use rusqlite::Row;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::limits::{DATASETS_PAGE_MAX, FAILURES_SHOWN};
+use super::limits::{DATASETS_PAGE_MAX, FAILURES_SHOWN, REFERENCE_BYTES_MAX};
 use super::turn::Turn;
 use super::{answers, creating};
 use crate::Fault;
+use crate::payload::{quoted, required};
 
 /// Which part of a long answer is wanted.
 #[derive(Debug, Default, Deserialize)]
@@ -82,6 +84,31 @@ pub(super) fn datasets(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
         datasets.push(dataset);
     }
     turn.answer("Get-Datasets-Response", &Value::Array(datasets));
+    Ok(())
+}
+
+/// `Inspect-Dataset`: facts about one dataset, for a process, which sees only messages: whose it is, what it is, and how
+/// far. The answer is `Dataset-Facts` with the Reference of the question, and an Error if there is no such dataset.
+pub(super) fn inspect(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
+    let hash = required(turn.message, "Dataset-Hash")?;
+    let reference = turn.message.tag("Reference").unwrap_or_default();
+    let facts = Outgoing::new(turn.message.from, "Dataset-Facts").tag("Dataset-Hash", quoted(hash));
+    let facts = facts.tag("Reference", &reference[..reference.floor_char_boundary(REFERENCE_BYTES_MAX)]);
+    match creating::named(turn, hash) {
+        Ok(dataset) => {
+            let mut data = progress(turn, dataset.id, &dataset.hash)?;
+            data["digest"] = dataset.digest.into();
+            data["owner"] = dataset.owner.into();
+            data["model_file_hash"] = turn.settings.model.as_ref().map(|model| model.file_hash.clone()).into();
+            turn.say(data.to_string());
+            turn.send(facts.data(data.to_string()));
+        }
+        Err(fault @ Fault::Store(_)) => return Err(fault),
+        Err(fault) => {
+            turn.say_error(fault.to_string());
+            turn.send(facts.tag("Error", fault.to_string()));
+        }
+    }
     Ok(())
 }
 

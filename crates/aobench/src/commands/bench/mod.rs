@@ -1,7 +1,9 @@
 //! `aobench bench`: what this machine does, beside a ceiling that is measured in the same run.
 
+mod embed;
 #[cfg(feature = "llama")]
 mod eval;
+mod search;
 mod transfers;
 mod wasm;
 
@@ -12,8 +14,10 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use node::bench::LogBench;
 
+use self::embed::EmbedArguments;
 #[cfg(feature = "llama")]
 use self::eval::EvalBenchArguments;
+use self::search::SearchArguments;
 use self::transfers::TransferArguments;
 use self::wasm::WasmArguments;
 use crate::output::{Column, Output, table};
@@ -25,6 +29,10 @@ pub(crate) enum BenchCommand {
     Log(LogArguments),
     /// Token transfers a second through HTTP: verified, applied, notices delivered; beside verification alone
     Transfers(TransferArguments),
+    /// One search in a knowledge process of 10,000 and of 100,000 documents, beside numpy's matrix product
+    Search(SearchArguments),
+    /// Texts a second that become vectors, beside Python's tools on the same model
+    Embed(EmbedArguments),
     #[cfg(feature = "llama")]
     /// Questions a second that `aobench eval` scores, beside the arithmetic ceiling and the programs used for it today
     Eval(Box<EvalBenchArguments>),
@@ -46,6 +54,8 @@ pub(crate) struct LogArguments {
 pub(crate) async fn run(command: BenchCommand, output: Output) -> anyhow::Result<()> {
     match command {
         BenchCommand::Log(arguments) => log(arguments, output).await,
+        BenchCommand::Search(arguments) => search::run(&arguments, output),
+        BenchCommand::Embed(arguments) => embed::run(&arguments, output),
         BenchCommand::Transfers(arguments) => transfers::run(&arguments, output).await,
         #[cfg(feature = "llama")]
         BenchCommand::Eval(arguments) => eval::run(*arguments, output).await,
