@@ -9,6 +9,8 @@ pub(crate) mod compare;
 mod groups;
 mod journal;
 mod model;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod report;
 pub(crate) mod source;
 
