@@ -19,6 +19,7 @@ pub mod gguf;
 pub mod limits;
 #[cfg(feature = "llama")]
 pub mod llama;
+pub mod marks;
 pub mod prefix;
 pub mod request;
 pub mod sandbox;

@@ -75,6 +75,12 @@ struct RunArguments {
     /// A text that stands before everything
     #[arg(long, default_value = "")]
     system_instruction: String,
+    /// Write contexts as the model's own chat template has them
+    #[arg(long)]
+    apply_chat_template: bool,
+    /// With --apply-chat-template: put examples and question into one message, instead of a conversation
+    #[arg(long, requires = "apply_chat_template")]
+    one_question: bool,
     /// Resamples for standard errors that have no formula
     #[arg(long, default_value_t = 100_000)]
     bootstrap: usize,
@@ -117,6 +123,7 @@ pub(crate) async fn run(global: &GlobalArguments, arguments: EvalArguments, outp
         batch: batch.map(NonZeroUsize::get),
         workers: arguments.workers.unwrap_or_else(processors),
         context_tokens: arguments.context,
+        chat: arguments.apply_chat_template.then_some(!arguments.one_question),
         resamples: arguments.bootstrap,
         output: arguments.output,
         log_samples: arguments.log_samples,

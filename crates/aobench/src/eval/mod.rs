@@ -1,10 +1,12 @@
 //! Scoring models on tasks, without a node or a pool: `aobench eval`.
 //!
 //! - `source`, `groups`: task files and documents; `model`: model files and their engines.
+//! - `chat`: contexts in the words of a model's chat template.
 //! - `ask`: from requests to answers; `journal`: what was answered already.
 //! - `report`: the table and files of lm-evaluation-harness; `compare`: two results side by side.
 
 mod ask;
+mod chat;
 pub(crate) mod compare;
 mod groups;
 mod journal;
@@ -26,9 +28,10 @@ use indicatif::ProgressBar;
 use inference::Engine;
 use serde_json::Value;
 use tasks::Profile;
-use tasks::harness::{self, Options, Response, Sample};
+use tasks::harness::{self, Chat, Message, Options, Response, Sample};
 
 use self::ask::{Answers, Asked, ask};
+use self::chat::ModelChat;
 use self::journal::Journal;
 use self::model::LocalModel;
 use self::report::{GroupReport, RunFacts, TaskReport};
@@ -55,6 +58,9 @@ pub(crate) struct Plan {
     pub(crate) workers: usize,
     /// Tokens of context at most.
     pub(crate) context_tokens: u32,
+    /// Whether contexts are written by the model's chat template; and then whether each example is a question and an
+    /// answer of its own.
+    pub(crate) chat: Option<bool>,
     /// Resamples for standard errors that have no formula.
     pub(crate) resamples: usize,
     /// Where results go.
@@ -126,13 +132,17 @@ fn evaluate(plan: &Plan, model: &LocalModel, found: &Found, output: Output) -> a
     std::fs::create_dir_all(&folder).with_context(|| format!("the folder {} cannot be made", folder.display()))?;
     let began_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64);
     let began = Instant::now();
+    let chat = match plan.chat {
+        Some(multiturn) => Some((ModelChat::of(&model.path, model.bytes)?, multiturn)),
+        None => None,
+    };
     let spinner = output.spinner(format!("loading {}", model.name));
     let engines = Engines::start(plan, model);
     spinner.finish_and_clear();
     let mut engines = engines?;
     let mut reports = Vec::with_capacity(found.tasks.len());
     for task in &found.tasks {
-        reports.push(evaluate_task(plan, model, &mut engines, task, &folder, output)?);
+        reports.push(evaluate_task(plan, model, &mut engines, task, chat.as_ref(), &folder, output)?);
     }
     let facts = RunFacts {
         model: model.name.clone(),
@@ -142,6 +152,7 @@ fn evaluate(plan: &Plan, model: &LocalModel, found: &Found, output: Output) -> a
         seed: plan.options.seed,
         resamples: plan.resamples,
         system_instruction: plan.options.system_instruction.clone(),
+        chat_template: chat.map(|(chat, multiturn)| (chat.template, multiturn)),
         engine: engines.description,
         loaded: engines.loaded,
         began_ms,
@@ -158,14 +169,23 @@ fn evaluate_task(
     model: &LocalModel,
     engines: &mut Engines,
     found: &FoundTask,
+    chat: Option<&(ModelChat, bool)>,
     folder: &Path,
     output: Output,
 ) -> anyhow::Result<TaskReport> {
     let began = Instant::now();
     let (splits, data_hash) = source::documents(found, &plan.data)?;
     let evaluation = found.task.evaluation(&splits, &plan.options)?;
-    let requests = (0..evaluation.len()).map(|number| evaluation.requests(number)).collect::<Result<Vec<_>, _>>()?;
-    let protocol = evaluation.protocol(Profile::Exact, None);
+    let asked_of = |number| match chat {
+        None => evaluation.requests(number),
+        Some((chat, multiturn)) => {
+            let template = |messages: &[Message], begin: bool| chat.marked(messages, begin);
+            evaluation.chat_requests(number, Chat { multiturn: *multiturn, template: &template })
+        }
+    };
+    let requests = (0..evaluation.len()).map(asked_of).collect::<Result<Vec<_>, _>>()?;
+    let template = chat.map(|(chat, multiturn)| (chat.template.as_str(), *multiturn));
+    let protocol = evaluation.protocol(Profile::Exact, template);
     // What was answered counts for the same questions to the same file under the same protocol and engine.
     let engine = &engines.description;
     let key = format!("{protocol} {data_hash} {} {} {}", model.file_hash, engine.engine, engine.profile);
@@ -200,7 +220,12 @@ fn evaluate_task(
             evaluation.len()
         ));
     }
-    let line = |sample: &Sample| evaluation.sample_line(sample, &responses[sample.document], None);
+    let line = |sample: &Sample| {
+        let responses = &responses[sample.document];
+        let Some((chat, multiturn)) = chat else { return evaluation.sample_line(sample, responses, None) };
+        let template = |messages: &[Message], begin: bool| chat.plain(messages, begin);
+        evaluation.sample_line(sample, responses, Some(Chat { multiturn: *multiturn, template: &template }))
+    };
     let samples = judged.iter().map(line).collect::<Result<_, _>>()?;
     let aggregates = evaluation.aggregate(&judged, plan.resamples)?;
     let config = found.task.config();
@@ -223,11 +248,11 @@ fn evaluate_task(
 
 impl Engines {
     fn start(plan: &Plan, model: &LocalModel) -> anyhow::Result<Self> {
-        let (mut first, loaded) = model.engine(1, plan.context_tokens)?;
+        let (mut first, loaded) = model.engine(1, plan.context_tokens, plan.chat.is_some())?;
         let description = first.describe()?;
         let mut engines = vec![first];
         for _ in 1..plan.workers.max(1) {
-            engines.push(model.engine(1, plan.context_tokens)?.0);
+            engines.push(model.engine(1, plan.context_tokens, plan.chat.is_some())?.0);
         }
         Ok(Self { engines, description, loaded })
     }

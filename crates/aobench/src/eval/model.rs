@@ -58,8 +58,9 @@ impl LocalModel {
         &self,
         threads: u32,
         context_tokens: u32,
+        reads_marks: bool,
     ) -> anyhow::Result<(Box<dyn Engine>, inference::LoadedModel)> {
-        let engine = EngineOptions { threads, context_tokens };
+        let engine = EngineOptions { threads, context_tokens, reads_marks };
         let limits = Some(Limits::for_model(self.bytes, threads));
         let options = ChildOptions { engine, load_time: LOAD_TIME_MAX, request_time: REQUEST_TIME_MAX, limits };
         let mut engine: Box<dyn Engine> = Box::new(ChildEngine::new(ChildProgram::this()?, options));
