@@ -424,6 +424,27 @@ impl Core {
         self.parts.log.read(&Stream::process(*process), slot, 1).ok()?.pop()
     }
 
+    /// The last slot that a process has applied.
+    pub(crate) fn applied_slot(&self, process: &Id) -> Option<u64> {
+        self.parts.runtime.entry(process)?.view().progress.applied
+    }
+
+    /// Changes whenever a process has come further.
+    pub(crate) fn progress(&self) -> watch::Receiver<u64> {
+        self.parts.runtime.progress()
+    }
+
+    /// The messages of a process from a slot on. Blocking: short reads of a local file.
+    pub(crate) fn messages(&self, process: &Id, from_slot: u64, limit: usize) -> Result<Vec<Message>, ReadError> {
+        self.entry(process)?;
+        let records = self.parts.log.read(&Stream::process(*process), from_slot, limit.clamp(1, limits::PAGE_MAX))?;
+        let read = |record: &Logged| {
+            let damaged = |reason: String| LogError::Damaged { position: record.position, reason };
+            Ok(Body::decode(&record.body).and_then(|body| body.into_message(record)).map_err(damaged)?)
+        };
+        records.iter().map(read).collect()
+    }
+
     /// Changes with every commit of the log.
     pub(crate) fn commits(&self) -> watch::Receiver<u64> {
         self.parts.commits.clone()

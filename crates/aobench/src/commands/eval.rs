@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use tasks::harness::Options;
 
 use crate::arguments::GlobalArguments;
@@ -42,6 +42,22 @@ enum EvalCommand {
     },
 }
 
+/// A profile of the engine as it is typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProfileArgument {
+    Exact,
+    Fast,
+}
+
+impl From<ProfileArgument> for inference::Profile {
+    fn from(profile: ProfileArgument) -> Self {
+        match profile {
+            ProfileArgument::Exact => Self::Exact,
+            ProfileArgument::Fast => Self::Fast,
+        }
+    }
+}
+
 /// What is evaluated, and how.
 #[derive(Debug, Args)]
 struct RunArguments {
@@ -69,6 +85,10 @@ struct RunArguments {
     /// Tokens of context at most, where the model allows as many
     #[arg(long, default_value_t = inference::limits::CONTEXT_TOKENS_DEFAULT)]
     context: u32,
+    /// exact: an answer depends on its own document alone; fast: many documents in one computation, equal within a
+    /// tolerance only
+    #[arg(long, value_enum, default_value_t = ProfileArgument::Exact)]
+    profile: ProfileArgument,
     /// What examples are drawn with
     #[arg(long, default_value_t = 1234)]
     seed: u64,
@@ -124,6 +144,7 @@ pub(crate) async fn run(global: &GlobalArguments, arguments: EvalArguments, outp
         workers: arguments.workers.unwrap_or_else(processors),
         context_tokens: arguments.context,
         chat: arguments.apply_chat_template.then_some(!arguments.one_question),
+        profile: arguments.profile.into(),
         resamples: arguments.bootstrap,
         output: arguments.output,
         log_samples: arguments.log_samples,

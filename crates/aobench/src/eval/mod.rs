@@ -25,7 +25,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, anyhow, bail};
 use ao::sha256;
 use indicatif::ProgressBar;
-use inference::Engine;
+use inference::{Engine, EngineOptions};
 use serde_json::Value;
 use tasks::Profile;
 use tasks::harness::{self, Chat, Message, Options, Response, Sample};
@@ -38,8 +38,11 @@ use self::report::{GroupReport, RunFacts, TaskReport};
 use self::source::{DataArgument, Found, FoundTask};
 use crate::output::Output;
 
-/// Documents of one request to the engine where nothing else is said. The results do not depend on it.
-const BATCH_DOCUMENTS: usize = 32;
+/// Documents of one request to the engine at most, where nothing else is said. Results of the profile `exact` do not
+/// depend on it.
+const BATCH_DOCUMENTS_MAX: usize = 128;
+/// And at least, where there are as many left: what the profile `fast` computes at once.
+const BATCH_DOCUMENTS_MIN: usize = 8;
 
 /// What is evaluated, and how.
 #[derive(Debug, Clone)]
@@ -58,6 +61,8 @@ pub(crate) struct Plan {
     pub(crate) workers: usize,
     /// Tokens of context at most.
     pub(crate) context_tokens: u32,
+    /// What engines may compute together.
+    pub(crate) profile: inference::Profile,
     /// Whether contexts are written by the model's chat template; and then whether each example is a question and an
     /// answer of its own.
     pub(crate) chat: Option<bool>,
@@ -185,7 +190,7 @@ fn evaluate_task(
     };
     let requests = (0..evaluation.len()).map(asked_of).collect::<Result<Vec<_>, _>>()?;
     let template = chat.map(|(chat, multiturn)| (chat.template.as_str(), *multiturn));
-    let protocol = evaluation.protocol(Profile::Exact, template);
+    let protocol = evaluation.protocol(profile_of(plan.profile), template);
     // What was answered counts for the same questions to the same file under the same protocol and engine.
     let engine = &engines.description;
     let key = format!("{protocol} {data_hash} {} {} {}", model.file_hash, engine.engine, engine.profile);
@@ -201,7 +206,8 @@ fn evaluate_task(
     let bar = output.bar(asked.len() as u64, "evaluating");
     bar.set_message(found.name.clone());
     bar.inc((asked.len() - missing.len()) as u64);
-    let outcome = engines.ask_all(&missing, plan.batch.unwrap_or(BATCH_DOCUMENTS), &mut journal, &bar);
+    let waiting = cut(&missing, plan.batch, plan.workers);
+    let outcome = engines.ask_all(waiting, &mut journal, &bar);
     bar.finish_and_clear();
     outcome?;
     let answers: Vec<Answers> = asked
@@ -246,26 +252,51 @@ fn evaluate_task(
     })
 }
 
+/// The profile as a protocol names it.
+fn profile_of(profile: inference::Profile) -> Profile {
+    match profile {
+        inference::Profile::Exact => Profile::Exact,
+        inference::Profile::Fast => Profile::Fast,
+    }
+}
+
+/// Cuts the documents into requests: of the size that was asked for, or large ones first and small ones at the end, so
+/// that no engine is long without work.
+fn cut(documents: &[Asked], batch: Option<usize>, engines: usize) -> VecDeque<&[Asked]> {
+    if let Some(batch) = batch {
+        return documents.chunks(batch.max(1)).collect();
+    }
+    let mut requests = VecDeque::new();
+    let mut rest = documents;
+    while !rest.is_empty() {
+        let size = (rest.len() / (2 * engines.max(1))).clamp(BATCH_DOCUMENTS_MIN, BATCH_DOCUMENTS_MAX);
+        let (request, later) = rest.split_at(size.min(rest.len()));
+        requests.push_back(request);
+        rest = later;
+    }
+    requests
+}
+
 impl Engines {
     fn start(plan: &Plan, model: &LocalModel) -> anyhow::Result<Self> {
-        let (mut first, loaded) = model.engine(1, plan.context_tokens, plan.chat.is_some())?;
+        let options = EngineOptions {
+            threads: 1,
+            context_tokens: plan.context_tokens,
+            profile: plan.profile,
+            reads_marks: plan.chat.is_some(),
+        };
+        let (mut first, loaded) = model.engine(&options)?;
         let description = first.describe()?;
         let mut engines = vec![first];
         for _ in 1..plan.workers.max(1) {
-            engines.push(model.engine(1, plan.context_tokens, plan.chat.is_some())?.0);
+            engines.push(model.engine(&options)?.0);
         }
         Ok(Self { engines, description, loaded })
     }
 
     /// Asks about all documents, several engines side by side; each answer is in the journal as soon as it is there.
-    fn ask_all(
-        &mut self,
-        documents: &[Asked],
-        batch: usize,
-        journal: &mut Journal,
-        bar: &ProgressBar,
-    ) -> anyhow::Result<()> {
-        let waiting: Mutex<VecDeque<&[Asked]>> = Mutex::new(documents.chunks(batch.max(1)).collect());
+    fn ask_all(&mut self, waiting: VecDeque<&[Asked]>, journal: &mut Journal, bar: &ProgressBar) -> anyhow::Result<()> {
+        let waiting = Mutex::new(waiting);
         let stop = AtomicBool::new(false);
         std::thread::scope(|scope| {
             let (sender, receiver) = mpsc::channel();
@@ -293,5 +324,22 @@ impl Engines {
             }
             outcome
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_hold_every_document_once_and_get_smaller_to_the_end() {
+        let documents: Vec<Asked> = (0..1000).map(|document| Asked { document, requests: Vec::new() }).collect();
+        for (batch, engines) in [(None, 1), (None, 2), (None, 64), (Some(7), 2)] {
+            let requests = cut(&documents, batch, engines);
+            let all: Vec<usize> = requests.iter().flat_map(|request| request.iter().map(|one| one.document)).collect();
+            assert_eq!(all, (0..1000).collect::<Vec<_>>());
+            assert!(requests.iter().all(|request| request.len() <= BATCH_DOCUMENTS_MAX));
+            assert!(requests.iter().zip(requests.iter().skip(1)).all(|(one, next)| one.len() >= next.len()));
+        }
     }
 }

@@ -115,8 +115,8 @@ pub(super) fn folder(data: &Path) -> PathBuf {
     data.join("modules")
 }
 
-/// AO's format for modules with addresses of 64 or 32 bits.
-fn default_format(code: &[u8]) -> &'static str {
+/// AO's format for a module, by whether its addresses have 64 or 32 bits.
+pub fn default_format(code: &[u8]) -> &'static str {
     let memories = wasmparser::Parser::new(0).parse_all(code).filter_map(|payload| match payload.ok()? {
         wasmparser::Payload::MemorySection(memories) => memories.into_iter().next()?.ok(),
         _ => None,

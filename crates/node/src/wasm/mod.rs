@@ -17,6 +17,7 @@ mod imports;
 mod instance;
 mod library;
 mod message;
+mod narrow;
 mod process;
 mod resident;
 mod snapshot;
@@ -37,7 +38,7 @@ use engine::Machine;
 use instance::{Program, Sandbox};
 use library::{Facts, Library};
 
-pub use library::{MODULE_FORMATS, ModuleError, add_module};
+pub use library::{MODULE_FORMATS, ModuleError, add_module, default_format};
 pub(crate) use process::{Failure, Process};
 
 /// How an operator lets modules run.
@@ -140,7 +141,9 @@ impl Host {
         let never = |reason: String| Failure::Message(format!("the module cannot run: {reason}"));
         let machine = self.machine().map_err(Failure::Machine)?;
         let code = module.code().map_err(Failure::Machine)?;
-        let compiled = cache::compiled(&machine.engine, &code, &self.compiled()).map_err(never)?;
+        // More than 32-bit addresses reach is given to a module only where the operator allows it.
+        let narrow = self.settings.memory_bytes_max as u64 <= 1 << 32;
+        let compiled = cache::compiled(&machine.engine, &code, narrow, &self.compiled()).map_err(never)?;
         let program = Arc::new(Program::new(machine, &compiled).map_err(never)?);
         if programs.len() >= limits::WASM_PROGRAMS_MAX {
             programs.pop_first();

@@ -11,6 +11,7 @@ mod entry;
 mod funding;
 mod joining;
 mod leaderboard;
+mod lookups;
 mod opening;
 mod options;
 mod payments;
@@ -34,7 +35,8 @@ use crate::{Cron, Env, Fault, Module, Store};
 pub use self::audit::{Books, PoolBooks, audit};
 
 /// The actions of a benchmark for people, as an error names them.
-const ACTIONS: &str = "Info, Get-Pools, Get-Pool, Leaderboard, Join-Pool, Update-Leaderboard, Allocate-Rewards and \
+const ACTIONS: &str = "Info, Get-Overview, Get-Pools, Get-Pool, Leaderboard, Get-Days, Get-Fundings, \
+     Get-Entry, Get-Entries, Get-Payouts, Join-Pool, Update-Leaderboard, Allocate-Rewards and \
      Return-Held";
 
 /// The period of the clocks, milliseconds: 24 hours.
@@ -84,6 +86,12 @@ fn answer(turn: &mut Turn<'_, '_>) -> Result<bool, Fault> {
         "Get-Pools" => views::pools(turn)?,
         "Get-Pool" => views::one_pool(turn)?,
         "Leaderboard" => views::leaderboard(turn)?,
+        "Get-Overview" => lookups::overview(turn)?,
+        "Get-Entry" => lookups::one_entry(turn)?,
+        "Get-Entries" => lookups::entries(turn)?,
+        "Get-Payouts" => lookups::payouts(turn)?,
+        "Get-Fundings" => lookups::fundings(turn)?,
+        "Get-Days" => lookups::days(turn)?,
         _ => return Ok(false),
     }
     Ok(true)

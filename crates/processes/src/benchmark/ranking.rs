@@ -61,7 +61,7 @@ fn equal_scores(pool: &Pool, entries: &[Entry]) -> Vec<u32> {
 
 /// What each entry answered correctly, if the dataset told of all of them: without that no test can be made, and only
 /// equal scores are ties.
-fn answers<'e>(
+pub(super) fn answers<'e>(
     store: &Store<'_>,
     pool: &Pool,
     entries: impl IntoIterator<Item = &'e Entry>,

@@ -81,7 +81,7 @@ pub(super) fn ranges(ranking: &[Answers]) -> Vec<RankRange> {
 }
 
 /// Questions that only the first and that only the second answered correctly.
-fn discordant(first: &[u8], second: &[u8]) -> (u64, u64) {
+pub(super) fn discordant(first: &[u8], second: &[u8]) -> (u64, u64) {
     first.iter().zip(second).fold((0, 0), |(only_first, only_second), (one, other)| {
         (only_first + u64::from((one & !other).count_ones()), only_second + u64::from((other & !one).count_ones()))
     })

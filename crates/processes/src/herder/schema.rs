@@ -26,6 +26,7 @@ const TABLES: &str = "
         leases_expired INTEGER NOT NULL DEFAULT 0,
         answers_refused INTEGER NOT NULL DEFAULT 0,
         prompts_done INTEGER NOT NULL DEFAULT 0,
+        tokens_done INTEGER NOT NULL DEFAULT 0,   -- generated in batches; a worker states them
         busy_ms INTEGER NOT NULL DEFAULT 0,
         earned TEXT NOT NULL DEFAULT '0'
     ) STRICT, WITHOUT ROWID;

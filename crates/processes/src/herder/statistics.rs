@@ -99,6 +99,7 @@ fn worker(row: &Row<'_>) -> rusqlite::Result<Value> {
         "leases_expired": number("leases_expired")?,
         "answers_refused": number("answers_refused")?,
         "prompts_done": number("prompts_done")?,
+        "tokens_done": number("tokens_done")?,
         "busy_ms": number("busy_ms")?,
         "earned": row.get::<_, String>("earned")?,
     }))
