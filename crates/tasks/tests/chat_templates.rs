@@ -55,9 +55,9 @@ fn conversations_are_those_of_jinja() {
 fn a_template_that_changes_what_it_is_given_or_never_ends_is_refused() {
     let asked = [message("user", "What's next?")];
     for (template, reason) in [
-        ("{% for m in messages %}{{ m.content | upper }}{% endfor %}", "changes"),
-        ("{% for m in messages %}{{ m.content[:5] }}{% endfor %}", "leaves a message out"),
-        ("{{ bos_token }}", "leaves a message out"),
+        ("{% for m in messages %}{{ m.content | upper }}{% endfor %}", "changes the messages"),
+        ("{% for m in messages %}{{ m.content[:5] }}{% endfor %}", "changes the messages"),
+        ("{{ bos_token }}", "changes the messages"),
         (
             "{% for m in messages %}{% for a in range(90000) %}{% for b in range(90000) %}{% endfor %}{% endfor %}{% endfor %}",
             "fuel",

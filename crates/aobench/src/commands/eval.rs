@@ -156,8 +156,13 @@ pub(crate) async fn run(global: &GlobalArguments, arguments: EvalArguments, outp
         let parts = evaluated.iter().map(|one| {
             let config = &one.results["config"];
             let model = one.results["model_name"].as_str().unwrap_or_default();
+            // Scores are compared only under the same protocol, so it stands beside each.
+            let protocols = one.results["aobench"]["protocols"].as_object().into_iter().flatten();
+            let protocols =
+                protocols.map(|(task, id)| format!("protocol of {task}: {}\n", id.as_str().unwrap_or_default()));
+            let protocols = protocols.collect::<Vec<_>>().concat();
             format!(
-                "aobench (model={model}), limit: {}, batch_size: {}, profile: {}\n{}results in {}",
+                "aobench (model={model}), limit: {}, batch_size: {}, profile: {}\n{}{protocols}results in {}",
                 config["limit"],
                 config["batch_size"].as_str().unwrap_or_default(),
                 one.results["aobench"]["engine"]["profile"].as_str().unwrap_or_default(),

@@ -27,8 +27,8 @@ use ao::sha256;
 use indicatif::ProgressBar;
 use inference::{Engine, EngineOptions};
 use serde_json::Value;
-use tasks::Profile;
-use tasks::harness::{self, Chat, Message, Options, Response, Sample};
+use tasks::harness::{self, Options, Response, Sample};
+use tasks::{Profile, TaskError};
 
 use self::ask::{Answers, Asked, ask};
 use self::chat::ModelChat;
@@ -138,7 +138,7 @@ fn evaluate(plan: &Plan, model: &LocalModel, found: &Found, output: Output) -> a
     let began_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64);
     let began = Instant::now();
     let chat = match plan.chat {
-        Some(multiturn) => Some((ModelChat::of(&model.path, model.bytes)?, multiturn)),
+        Some(multiturn) => Some(ModelChat::of(&model.path, model.bytes, multiturn)?),
         None => None,
     };
     let spinner = output.spinner(format!("loading {}", model.name));
@@ -157,7 +157,7 @@ fn evaluate(plan: &Plan, model: &LocalModel, found: &Found, output: Output) -> a
         seed: plan.options.seed,
         resamples: plan.resamples,
         system_instruction: plan.options.system_instruction.clone(),
-        chat_template: chat.map(|(chat, multiturn)| (chat.template, multiturn)),
+        chat_template: chat.map(|chat| (chat.template, chat.multiturn)),
         engine: engines.description,
         loaded: engines.loaded,
         began_ms,
@@ -174,22 +174,18 @@ fn evaluate_task(
     model: &LocalModel,
     engines: &mut Engines,
     found: &FoundTask,
-    chat: Option<&(ModelChat, bool)>,
+    chat: Option<&ModelChat>,
     folder: &Path,
     output: Output,
 ) -> anyhow::Result<TaskReport> {
     let began = Instant::now();
     let (splits, data_hash) = source::documents(found, &plan.data)?;
     let evaluation = found.task.evaluation(&splits, &plan.options)?;
-    let asked_of = |number| match chat {
-        None => evaluation.requests(number),
-        Some((chat, multiturn)) => {
-            let template = |messages: &[Message], begin: bool| chat.marked(messages, begin);
-            evaluation.chat_requests(number, Chat { multiturn: *multiturn, template: &template })
-        }
+    let asked = |document| -> Result<Asked, TaskError> {
+        Ok(Asked { document, requests: chat::requests(&evaluation, document, chat)? })
     };
-    let requests = (0..evaluation.len()).map(asked_of).collect::<Result<Vec<_>, _>>()?;
-    let template = chat.map(|(chat, multiturn)| (chat.template.as_str(), *multiturn));
+    let asked = (0..evaluation.len()).map(asked).collect::<Result<Vec<_>, _>>()?;
+    let template = chat.map(|chat| (chat.template.as_str(), chat.multiturn));
     let protocol = evaluation.protocol(profile_of(plan.profile), template);
     // What was answered counts for the same questions to the same file under the same protocol and engine.
     let engine = &engines.description;
@@ -197,11 +193,6 @@ fn evaluate_task(
     let key = sha256(key.as_bytes()).to_hex();
     let name = report::sanitized(&found.name);
     let mut journal = Journal::open(&folder.join(format!("answers_{name}_{}.jsonl", &key[..16])))?;
-    let asked: Vec<Asked> = requests
-        .iter()
-        .enumerate()
-        .map(|(document, requests)| Asked { document, requests: requests.clone() })
-        .collect();
     let missing: Vec<Asked> = asked.iter().filter(|asked| journal.answers(asked).is_none()).cloned().collect();
     let bar = output.bar(asked.len() as u64, "evaluating");
     bar.set_message(found.name.clone());
@@ -226,12 +217,7 @@ fn evaluate_task(
             evaluation.len()
         ));
     }
-    let line = |sample: &Sample| {
-        let responses = &responses[sample.document];
-        let Some((chat, multiturn)) = chat else { return evaluation.sample_line(sample, responses, None) };
-        let template = |messages: &[Message], begin: bool| chat.plain(messages, begin);
-        evaluation.sample_line(sample, responses, Some(Chat { multiturn: *multiturn, template: &template }))
-    };
+    let line = |sample: &Sample| chat::sample_line(&evaluation, sample, &responses[sample.document], chat);
     let samples = judged.iter().map(line).collect::<Result<_, _>>()?;
     let aggregates = evaluation.aggregate(&judged, plan.resamples)?;
     let config = found.task.config();

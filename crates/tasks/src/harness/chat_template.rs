@@ -88,7 +88,7 @@ impl ChatWriter {
         let mut parts = Vec::new();
         let (mut frame, mut rest) = (frame.as_str(), written.as_str());
         for (stand_in, content) in names.iter().zip(&contents) {
-            let (before, after) = frame.split_once(stand_in).ok_or_else(|| refused("it leaves a message out"))?;
+            let (before, after) = frame.split_once(stand_in).ok_or_else(|| refused(CHANGES))?;
             rest = taken(&mut parts, before, true, rest)?;
             let content = if rest.starts_with(content) { content } else { strip(content) };
             rest = taken(&mut parts, content, false, rest)?;
@@ -120,7 +120,8 @@ impl ChatWriter {
     }
 }
 
-const CHANGES: &str = "it changes the messages it is given, so that their words cannot be told apart from its own";
+const CHANGES: &str =
+    "it changes the messages it is given or leaves one out, so their words cannot be told apart from its own";
 
 /// Adds a part that the text begins with; the rest of the text.
 fn taken<'t>(parts: &mut Vec<Part>, part: &str, is_template: bool, text: &'t str) -> Result<&'t str, TaskError> {
