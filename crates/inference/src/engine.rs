@@ -123,12 +123,15 @@ pub struct EngineOptions {
     /// Longest context in tokens, where the model allows as much. Part of what decides a result: models that scale
     /// their positions look at it.
     pub context_tokens: u32,
+    /// Whether prompts hold the marks of [`crate::marks`]: only for whoever writes them. Without, they are text.
+    #[serde(default)]
+    pub reads_marks: bool,
     /// What may be computed together.
     pub profile: Profile,
 }
 
 impl Default for EngineOptions {
     fn default() -> Self {
-        Self { threads: 1, context_tokens: CONTEXT_TOKENS_DEFAULT, profile: Profile::Exact }
+        Self { threads: 1, context_tokens: CONTEXT_TOKENS_DEFAULT, reads_marks: false, profile: Profile::Exact }
     }
 }

@@ -22,6 +22,7 @@ pub mod grammar;
 pub mod limits;
 #[cfg(feature = "llama")]
 pub mod llama;
+pub mod marks;
 pub mod prefix;
 pub mod request;
 pub mod sandbox;

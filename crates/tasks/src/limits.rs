@@ -79,6 +79,15 @@ pub const HARNESS_TEMPLATE_STEPS_MAX: u64 = 1_000_000;
 /// Bytes of one text that such a template makes.
 pub const HARNESS_RENDERED_BYTES_MAX: usize = 32 * 1024 * 1024;
 
+/// Bytes of a model's chat template: as many as the reader of model files takes.
+pub const CHAT_TEMPLATE_BYTES_MAX: usize = 64 * 1024;
+
+/// Tags of a chat template. Those that know of tools have about 150.
+pub const CHAT_TEMPLATE_TAGS_MAX: usize = 1024;
+
+/// Words and signs within one tag of a chat template.
+pub const CHAT_TEMPLATE_TAG_TOKENS_MAX: usize = 512;
+
 /// Few-shot examples of one prompt.
 pub const FEW_SHOT_MAX: usize = 256;
 

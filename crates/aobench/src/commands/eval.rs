@@ -95,6 +95,12 @@ struct RunArguments {
     /// A text that stands before everything
     #[arg(long, default_value = "")]
     system_instruction: String,
+    /// Write contexts as the model's own chat template has them
+    #[arg(long)]
+    apply_chat_template: bool,
+    /// With --apply-chat-template: put examples and question into one message, instead of a conversation
+    #[arg(long, requires = "apply_chat_template")]
+    one_question: bool,
     /// Resamples for standard errors that have no formula
     #[arg(long, default_value_t = 100_000)]
     bootstrap: usize,
@@ -137,6 +143,7 @@ pub(crate) async fn run(global: &GlobalArguments, arguments: EvalArguments, outp
         batch: batch.map(NonZeroUsize::get),
         workers: arguments.workers.unwrap_or_else(processors),
         context_tokens: arguments.context,
+        chat: arguments.apply_chat_template.then_some(!arguments.one_question),
         profile: arguments.profile.into(),
         resamples: arguments.bootstrap,
         output: arguments.output,
@@ -149,8 +156,13 @@ pub(crate) async fn run(global: &GlobalArguments, arguments: EvalArguments, outp
         let parts = evaluated.iter().map(|one| {
             let config = &one.results["config"];
             let model = one.results["model_name"].as_str().unwrap_or_default();
+            // Scores are compared only under the same protocol, so it stands beside each.
+            let protocols = one.results["aobench"]["protocols"].as_object().into_iter().flatten();
+            let protocols =
+                protocols.map(|(task, id)| format!("protocol of {task}: {}\n", id.as_str().unwrap_or_default()));
+            let protocols = protocols.collect::<Vec<_>>().concat();
             format!(
-                "aobench (model={model}), limit: {}, batch_size: {}, profile: {}\n{}results in {}",
+                "aobench (model={model}), limit: {}, batch_size: {}, profile: {}\n{}{protocols}results in {}",
                 config["limit"],
                 config["batch_size"].as_str().unwrap_or_default(),
                 one.results["aobench"]["engine"]["profile"].as_str().unwrap_or_default(),

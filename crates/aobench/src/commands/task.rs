@@ -261,6 +261,6 @@ fn fields(found: &FoundTask) -> BTreeMap<String, String> {
             }
         }
     }
-    fields.retain(|key, _| !["task", "alias", "tags", "metadata"].contains(&key.as_str()));
+    fields.retain(|key, _| !["task", "alias", "tags", "metadata", "declared"].contains(&key.as_str()));
     fields
 }

@@ -1,14 +1,18 @@
 //! Scoring models on tasks, without a node or a pool: `aobench eval`.
 //!
 //! - `source`, `groups`: task files and documents; `model`: model files and their engines.
+//! - `chat`: contexts in the words of a model's chat template.
 //! - `ask`: from requests to answers; `journal`: what was answered already.
 //! - `report`: the table and files of lm-evaluation-harness; `compare`: two results side by side.
 
 mod ask;
+mod chat;
 pub(crate) mod compare;
 mod groups;
 mod journal;
 mod model;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod report;
 pub(crate) mod source;
 
@@ -21,12 +25,13 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, anyhow, bail};
 use ao::sha256;
 use indicatif::ProgressBar;
-use inference::Engine;
+use inference::{Engine, EngineOptions};
 use serde_json::Value;
-use tasks::Profile;
 use tasks::harness::{self, Options, Response, Sample};
+use tasks::{Profile, TaskError};
 
 use self::ask::{Answers, Asked, ask};
+use self::chat::ModelChat;
 use self::journal::Journal;
 use self::model::LocalModel;
 use self::report::{GroupReport, RunFacts, TaskReport};
@@ -58,6 +63,9 @@ pub(crate) struct Plan {
     pub(crate) context_tokens: u32,
     /// What engines may compute together.
     pub(crate) profile: inference::Profile,
+    /// Whether contexts are written by the model's chat template; and then whether each example is a question and an
+    /// answer of its own.
+    pub(crate) chat: Option<bool>,
     /// Resamples for standard errors that have no formula.
     pub(crate) resamples: usize,
     /// Where results go.
@@ -129,13 +137,17 @@ fn evaluate(plan: &Plan, model: &LocalModel, found: &Found, output: Output) -> a
     std::fs::create_dir_all(&folder).with_context(|| format!("the folder {} cannot be made", folder.display()))?;
     let began_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64);
     let began = Instant::now();
+    let chat = match plan.chat {
+        Some(multiturn) => Some(ModelChat::of(&model.path, model.bytes, multiturn)?),
+        None => None,
+    };
     let spinner = output.spinner(format!("loading {}", model.name));
     let engines = Engines::start(plan, model);
     spinner.finish_and_clear();
     let mut engines = engines?;
     let mut reports = Vec::with_capacity(found.tasks.len());
     for task in &found.tasks {
-        reports.push(evaluate_task(plan, model, &mut engines, task, &folder, output)?);
+        reports.push(evaluate_task(plan, model, &mut engines, task, chat.as_ref(), &folder, output)?);
     }
     let facts = RunFacts {
         model: model.name.clone(),
@@ -145,6 +157,7 @@ fn evaluate(plan: &Plan, model: &LocalModel, found: &Found, output: Output) -> a
         seed: plan.options.seed,
         resamples: plan.resamples,
         system_instruction: plan.options.system_instruction.clone(),
+        chat_template: chat.map(|chat| (chat.template, chat.multiturn)),
         engine: engines.description,
         loaded: engines.loaded,
         began_ms,
@@ -161,25 +174,25 @@ fn evaluate_task(
     model: &LocalModel,
     engines: &mut Engines,
     found: &FoundTask,
+    chat: Option<&ModelChat>,
     folder: &Path,
     output: Output,
 ) -> anyhow::Result<TaskReport> {
     let began = Instant::now();
     let (splits, data_hash) = source::documents(found, &plan.data)?;
     let evaluation = found.task.evaluation(&splits, &plan.options)?;
-    let requests = (0..evaluation.len()).map(|number| evaluation.requests(number)).collect::<Result<Vec<_>, _>>()?;
-    let protocol = evaluation.protocol(profile_of(plan.profile), None);
+    let asked = |document| -> Result<Asked, TaskError> {
+        Ok(Asked { document, requests: chat::requests(&evaluation, document, chat)? })
+    };
+    let asked = (0..evaluation.len()).map(asked).collect::<Result<Vec<_>, _>>()?;
+    let template = chat.map(|chat| (chat.template.as_str(), chat.multiturn));
+    let protocol = evaluation.protocol(profile_of(plan.profile), template);
     // What was answered counts for the same questions to the same file under the same protocol and engine.
     let engine = &engines.description;
     let key = format!("{protocol} {data_hash} {} {} {}", model.file_hash, engine.engine, engine.profile);
     let key = sha256(key.as_bytes()).to_hex();
     let name = report::sanitized(&found.name);
     let mut journal = Journal::open(&folder.join(format!("answers_{name}_{}.jsonl", &key[..16])))?;
-    let asked: Vec<Asked> = requests
-        .iter()
-        .enumerate()
-        .map(|(document, requests)| Asked { document, requests: requests.clone() })
-        .collect();
     let missing: Vec<Asked> = asked.iter().filter(|asked| journal.answers(asked).is_none()).cloned().collect();
     let bar = output.bar(asked.len() as u64, "evaluating");
     bar.set_message(found.name.clone());
@@ -204,7 +217,7 @@ fn evaluate_task(
             evaluation.len()
         ));
     }
-    let line = |sample: &Sample| evaluation.sample_line(sample, &responses[sample.document], None);
+    let line = |sample: &Sample| chat::sample_line(&evaluation, sample, &responses[sample.document], chat);
     let samples = judged.iter().map(line).collect::<Result<_, _>>()?;
     let aggregates = evaluation.aggregate(&judged, plan.resamples)?;
     let config = found.task.config();
@@ -252,11 +265,17 @@ fn cut(documents: &[Asked], batch: Option<usize>, engines: usize) -> VecDeque<&[
 
 impl Engines {
     fn start(plan: &Plan, model: &LocalModel) -> anyhow::Result<Self> {
-        let (mut first, loaded) = model.engine(1, plan.context_tokens, plan.profile)?;
+        let options = EngineOptions {
+            threads: 1,
+            context_tokens: plan.context_tokens,
+            profile: plan.profile,
+            reads_marks: plan.chat.is_some(),
+        };
+        let (mut first, loaded) = model.engine(&options)?;
         let description = first.describe()?;
         let mut engines = vec![first];
         for _ in 1..plan.workers.max(1) {
-            engines.push(model.engine(1, plan.context_tokens, plan.profile)?.0);
+            engines.push(model.engine(&options)?.0);
         }
         Ok(Self { engines, description, loaded })
     }

@@ -9,7 +9,7 @@ use ao::{Id, sha256};
 use client::Client;
 use inference::gguf::Facts;
 use inference::sandbox::Limits;
-use inference::{ChildEngine, ChildOptions, ChildProgram, Engine, EngineOptions, ModelFile, Profile};
+use inference::{ChildEngine, ChildOptions, ChildProgram, Engine, EngineOptions, ModelFile};
 
 use crate::output::Output;
 
@@ -54,15 +54,10 @@ impl LocalModel {
     }
 
     /// An engine of its own, in a child process that holds nothing else.
-    pub(super) fn engine(
-        &self,
-        threads: u32,
-        context_tokens: u32,
-        profile: Profile,
-    ) -> anyhow::Result<(Box<dyn Engine>, inference::LoadedModel)> {
-        let engine = EngineOptions { threads, context_tokens, profile };
-        let limits = Some(Limits::for_model(self.bytes, threads));
-        let options = ChildOptions { engine, load_time: LOAD_TIME_MAX, request_time: REQUEST_TIME_MAX, limits };
+    pub(super) fn engine(&self, engine: &EngineOptions) -> anyhow::Result<(Box<dyn Engine>, inference::LoadedModel)> {
+        let limits = Some(Limits::for_model(self.bytes, engine.threads));
+        let options =
+            ChildOptions { engine: engine.clone(), load_time: LOAD_TIME_MAX, request_time: REQUEST_TIME_MAX, limits };
         let mut engine: Box<dyn Engine> = Box::new(ChildEngine::new(ChildProgram::this()?, options));
         let file = ModelFile { path: self.path.clone(), file_hash: Some(self.file_hash.clone()) };
         let loaded = engine.load(&file).with_context(|| format!("the model {} could not be loaded", self.name))?;

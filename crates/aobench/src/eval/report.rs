@@ -65,6 +65,8 @@ pub(super) struct RunFacts {
     pub(super) seed: u64,
     pub(super) resamples: usize,
     pub(super) system_instruction: String,
+    /// The chat template, and whether each example was a question and an answer of its own.
+    pub(super) chat_template: Option<(String, bool)>,
     pub(super) engine: inference::Description,
     pub(super) loaded: inference::LoadedModel,
     /// Milliseconds since 1970.
@@ -149,8 +151,9 @@ fn of_tasks(facts: &RunFacts, tasks: &[TaskReport]) -> Value {
         "model_name_sanitized": sanitized(&facts.model),
         "system_instruction": has_system.then_some(&facts.system_instruction),
         "system_instruction_sha": has_system.then(|| hash(&facts.system_instruction)),
-        "chat_template": null,
-        "chat_template_sha": null,
+        "chat_template": facts.chat_template.as_ref().map(|(template, _)| template),
+        "chat_template_sha": facts.chat_template.as_ref().map(|(template, _)| hash(template)),
+        "fewshot_as_multiturn": facts.chat_template.as_ref().map(|(_, multiturn)| multiturn),
         "total_evaluation_time_seconds": facts.seconds.to_string(),
         "aobench": {
             "version": env!("CARGO_PKG_VERSION"),

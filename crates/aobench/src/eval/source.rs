@@ -104,7 +104,7 @@ pub(crate) fn questions(path: &Path) -> anyhow::Result<Vec<Question>> {
 
 /// Whether files of this kind hold questions.
 pub(crate) fn is_kind_of_questions(extension: &OsStr) -> bool {
-    ["jsonl", "json", "ndjson", "csv", "tsv"].iter().any(|kind| extension == *kind)
+    ["jsonl", "json", "ndjson", "csv", "tsv", "parquet"].iter().any(|kind| extension == *kind)
 }
 
 /// `--data`: a file, or `SPLIT=FILE`, or `TASK/SPLIT=FILE`.
@@ -176,8 +176,20 @@ fn rows(path: &str, bytes: &[u8]) -> anyhow::Result<Vec<Question>> {
         "csv" => from_table(bytes, b','),
         "tsv" => from_table(bytes, b'\t'),
         "json" | "jsonl" | "ndjson" | "" => Ok(Question::all_from(bytes)?),
-        other => bail!("files of the kind '{other}' are not read; jsonl, json, csv and tsv are"),
+        "parquet" => from_parquet(path),
+        other => bail!("files of the kind '{other}' are not read; jsonl, json, csv, tsv and parquet are"),
     }
+}
+
+#[cfg(feature = "parquet")]
+use super::parquet::rows as from_parquet;
+
+#[cfg(not(feature = "parquet"))]
+fn from_parquet(path: &str) -> anyhow::Result<Vec<Question>> {
+    bail!(
+        "this aobench was built without Parquet; build it with '--features parquet', or write the rows as JSON lines: \
+         python3 -c \"import pandas; pandas.read_parquet('{path}').to_json('rows.jsonl', orient='records', lines=True)\""
+    )
 }
 
 /// Rows of a table with a head. A value that is a whole number becomes one, as labels are; everything else is text.
@@ -208,6 +220,8 @@ mod tests {
         assert_eq!(rows[0].field("label").unwrap(), 2);
         assert_eq!(rows[0].field("code").unwrap(), "007");
         assert!(super::rows("x.xlsx", b"").is_err());
+        #[cfg(not(feature = "parquet"))]
+        assert!(super::rows("x.parquet", b"").unwrap_err().to_string().contains("--features parquet"));
     }
 
     #[test]

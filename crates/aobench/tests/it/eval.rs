@@ -170,3 +170,107 @@ fn what_would_score_like_chance_is_refused_before_a_model_is_loaded() {
     let error = refusal(folder, &["eval", "--model", "colours.yaml", "--task", "demo"]);
     assert!(error.contains("colours.yaml") && error.contains("GGUF"), "{error}");
 }
+
+/// A model of the demo with a chat template. What is added is a multiple of 32 bytes, so that the tensors stay where their
+/// alignment wants them.
+fn with_chat_template(level: u32, template: &str) -> Vec<u8> {
+    let mut bytes = std::fs::read(model(level)).unwrap();
+    let key = b"tokenizer.chat_template";
+    let mut template = template.to_owned();
+    template.push_str("{#");
+    while !(8 + key.len() + 4 + 8 + template.len() + 2).is_multiple_of(32) {
+        template.push(' ');
+    }
+    template.push_str("#}");
+    let mut added = Vec::new();
+    added.extend((key.len() as u64).to_le_bytes());
+    added.extend(key);
+    added.extend(8_u32.to_le_bytes());
+    added.extend((template.len() as u64).to_le_bytes());
+    added.extend(template.as_bytes());
+    let keys = u64::from_le_bytes(bytes[16..24].try_into().unwrap());
+    bytes[16..24].copy_from_slice(&(keys + 1).to_le_bytes());
+    bytes.splice(24..24, added);
+    bytes
+}
+
+#[test]
+fn contexts_are_written_by_the_chat_template_of_the_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let write =
+        |name: &str, template: &str| std::fs::write(folder.join(name), with_chat_template(3, template)).unwrap();
+    write("same.gguf", "{% for message in messages %}{{ message.content }}{% endfor %}");
+    write("turns.gguf", "{% for message in messages %}[{{ message.role }}] {{ message.content }}\n{% endfor %}");
+    write("loud.gguf", "{% for message in messages %}{{ message.content | upper }}{% endfor %}");
+    let run = |model: &str, more: &[&str]| {
+        let common = ["eval", "--model", model, "--task", "demo", "--log-samples", "--limit", "40"];
+        let results = json(folder, &[&common, more].concat());
+        (results[0].clone(), samples(&folder.join("aobench-eval").join(model.replace('/', "__"))))
+    };
+    let chat = &["--apply-chat-template"];
+    // A template that adds nothing changes nothing: the marks around its parts are no text.
+    let (plain, answers) = run(&model(3), &[]);
+    let (same, same_answers) = run("same.gguf", chat);
+    for (document, line) in &answers {
+        assert_eq!(line["resps"], same_answers[document]["resps"], "document {document}");
+        assert_eq!(line["prompt_hash"], same_answers[document]["prompt_hash"], "document {document}");
+    }
+    assert_eq!(plain["results"], same["results"]);
+    assert_ne!(
+        plain["aobench"]["protocols"], same["aobench"]["protocols"],
+        "another way of asking is another protocol"
+    );
+    assert!(plain["chat_template"].is_null() && same["chat_template_sha"].is_string());
+
+    let (_, turns) = run("turns.gguf", chat);
+    let context = turns[&0]["arguments"]["gen_args_0"]["arg_0"].as_str().unwrap();
+    assert!(context.starts_with("[user] Context: ") && context.ends_with("Answer:\n"), "{context:?}");
+
+    let refused = |model: &str| refusal(folder, &["eval", "--model", model, "--task", "demo", "--apply-chat-template"]);
+    assert!(refused(&model(3)).contains("has no chat template"), "{}", refused(&model(3)));
+    assert!(refused("loud.gguf").contains("changes the messages"), "{}", refused("loud.gguf"));
+}
+
+#[test]
+fn several_results_have_rank_ranges_and_shared_texts_are_taken_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    // Sixty documents about thirty texts; the first model is right on all, the second on half, the third on all but one.
+    let write = |name: &str, right: &dyn Fn(usize) -> bool| {
+        let place = folder.join(name);
+        std::fs::create_dir(&place).unwrap();
+        let line = |number: usize| {
+            serde_json::json!({
+                "doc_id": number, "doc_hash": format!("hash {number}"), "filter": "none",
+                "doc": {"context": format!("text {}", number / 2)}, "acc": f64::from(u8::from(right(number))),
+            })
+        };
+        for task in ["one", "other"] {
+            let lines: Vec<String> = (0..60).map(|number| line(number).to_string()).collect();
+            std::fs::write(place.join(format!("samples_{task}_2026-01-01T00-00-00.000000.jsonl")), lines.join("\n"))
+                .unwrap();
+        }
+    };
+    write("all", &|_| true);
+    write("half", &|number| number % 4 < 2);
+    write("most", &|number| number != 7);
+    let several = refusal(folder, &["eval", "compare", "all", "half"]);
+    assert!(several.contains("--task") && several.contains("one, other"), "{several}");
+    let comparison = json(folder, &["eval", "compare", "all", "half", "--task", "one"]);
+    assert_eq!(comparison["clusters"]["field"], "context");
+    assert_eq!(comparison["clusters"]["count"], 30);
+    let width = |interval: &Value| interval[1].as_f64().unwrap() - interval[0].as_f64().unwrap();
+    // The second is right or wrong on both documents of a text, so they say less than sixty would.
+    assert!(width(&comparison["clusters"]["interval"]) > width(&comparison["interval"]), "{comparison}");
+    let standings = json(folder, &["eval", "compare", "half", "most", "all", "--task", "one"]);
+    let ranks: Vec<(&str, &Value)> = standings
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|standing| (standing["name"].as_str().unwrap(), &standing["ranks"]))
+        .collect();
+    let told =
+        [("all", serde_json::json!([1, 2])), ("most", serde_json::json!([1, 2])), ("half", serde_json::json!([3, 3]))];
+    assert_eq!(ranks, told.iter().map(|(name, ranks)| (*name, ranks)).collect::<Vec<_>>());
+}

@@ -86,6 +86,11 @@ fn own_questions_become_a_dataset_and_a_pool_on_it_is_paid_out() {
     pools.push((likelihoods.clone(), created["protocol"].clone()));
     let by_letter = node.json("funder", &["dataset", "info", "dataset"]);
     assert_ne!(by_letter["protocol"], created["protocol"], "two protocols on like questions are two ids");
+    let differs = aobench(work, &["task", "diff", "siqa", "social_iqa"]);
+    assert_eq!(differs["parts"]["output"], "Evaluator");
+    assert_eq!(differs["parts"]["doc_to_text"], "Prompt Template");
+    assert_eq!(differs["parts"]["filters"], "Result Retriever");
+    assert_eq!(aobench(work, &["task", "diff", "siqa", "demo"])["differences"], json!({}), "only their names differ");
 
     let boards: Vec<Value> = pools.iter().map(|(pool, _)| board(&node, pool)).collect();
     for (board, (_, protocol)) in boards.iter().zip(&pools) {

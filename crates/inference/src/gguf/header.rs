@@ -5,7 +5,7 @@ use std::io::{Read, Seek};
 
 use super::bytes::Bytes;
 use super::error::GgufError;
-use super::metadata::Metadata;
+use super::metadata::{Kept, Metadata};
 use super::tensor::Tensor;
 use crate::limits::{LAYERS_MAX, METADATA_BYTES_MAX, METADATA_KEYS_MAX, TENSORS_MAX, VOCABULARY_MAX};
 
@@ -24,17 +24,8 @@ impl Header {
     /// Reads and checks the header of the GGUF file that lies in `source` from `offset` on and is `length` bytes long.
     pub fn read<S: Read + Seek>(mut source: S, offset: u64, length: u64) -> Result<Self, GgufError> {
         let mut bytes = Bytes::new(&mut source, offset, length, METADATA_BYTES_MAX)?;
-        // A file too short for the magic is no GGUF at all, and that says more than "cut off".
-        if length < 4 || bytes.array("the magic")? != *b"GGUF" {
-            return Err(GgufError::Magic);
-        }
-        let version = bytes.u32("the version")?;
-        if !(2..=3).contains(&version) {
-            return Err(GgufError::Version(version));
-        }
-        let tensor_count = within("the number of tensors", bytes.u64("the number of tensors")?, TENSORS_MAX)?;
-        let key_count = within("the number of metadata keys", bytes.u64("the number of keys")?, METADATA_KEYS_MAX)?;
-        let metadata = Metadata::read(&mut bytes, key_count)?;
+        let (tensor_count, key_count) = beginning(&mut bytes, length)?;
+        let metadata = Metadata::read(&mut bytes, key_count, &Kept::default())?;
         let architecture = check_architecture(&metadata)?;
         let tensors = read_tensors(&mut bytes, tensor_count, alignment(&metadata)?, length)?;
         Ok(Self { name: shown(metadata.text("general.name").unwrap_or_default()), architecture, tensors })
@@ -44,6 +35,21 @@ impl Header {
     pub fn parameters(&self) -> u64 {
         self.tensors.iter().fold(0, |sum, tensor| sum.saturating_add(tensor.elements()))
     }
+}
+
+/// How many tensors and how many metadata keys there are.
+pub(super) fn beginning<S: Read>(bytes: &mut Bytes<'_, S>, length: u64) -> Result<(u64, u64), GgufError> {
+    // A file too short for the magic is no GGUF at all, and that says more than "cut off".
+    if length < 4 || bytes.array("the magic")? != *b"GGUF" {
+        return Err(GgufError::Magic);
+    }
+    let version = bytes.u32("the version")?;
+    if !(2..=3).contains(&version) {
+        return Err(GgufError::Version(version));
+    }
+    let tensors = within("the number of tensors", bytes.u64("the number of tensors")?, TENSORS_MAX)?;
+    let keys = within("the number of metadata keys", bytes.u64("the number of keys")?, METADATA_KEYS_MAX)?;
+    Ok((tensors, keys))
 }
 
 fn within(what: &str, found: u64, limit: u64) -> Result<u64, GgufError> {

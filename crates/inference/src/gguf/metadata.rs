@@ -13,9 +13,22 @@ pub(super) struct Metadata {
     integers: BTreeMap<String, u64>,
     texts: BTreeMap<String, String>,
     lengths: BTreeMap<String, u64>,
+    tokens: BTreeMap<u64, String>,
+}
+
+/// What is kept beside what the checks look at.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    /// The chat template.
+    pub(super) chat_template: bool,
+    /// Tokens of the vocabulary, by their numbers.
+    pub(super) tokens: BTreeSet<u64>,
 }
 
 const KEPT_TEXTS: [&str; 2] = ["general.architecture", "general.name"];
+
+const CHAT_TEMPLATE: &str = "tokenizer.chat_template";
+const TOKENS: &str = "tokenizer.ggml.tokens";
 
 const BOOL: u32 = 7;
 const STRING: u32 = 8;
@@ -23,7 +36,7 @@ const ARRAY: u32 = 9;
 
 impl Metadata {
     /// Reads `count` pairs.
-    pub(super) fn read<S: Read>(bytes: &mut Bytes<'_, S>, count: u64) -> Result<Self, GgufError> {
+    pub(super) fn read<S: Read>(bytes: &mut Bytes<'_, S>, count: u64, kept: &Kept) -> Result<Self, GgufError> {
         let mut metadata = Self::default();
         let mut keys = BTreeSet::new();
         for _ in 0..count {
@@ -34,24 +47,29 @@ impl Metadata {
             if !keys.insert(key.clone()) {
                 return Err(GgufError::Malformed(format!("the metadata key `{key}` occurs twice")));
             }
-            metadata.read_value(bytes, key)?;
+            metadata.read_value(bytes, key, kept)?;
         }
         Ok(metadata)
     }
 
-    fn read_value<S: Read>(&mut self, bytes: &mut Bytes<'_, S>, key: String) -> Result<(), GgufError> {
+    fn read_value<S: Read>(&mut self, bytes: &mut Bytes<'_, S>, key: String, kept: &Kept) -> Result<(), GgufError> {
         let what = format!("the metadata value `{key}`");
         match bytes.u32(&what)? {
             STRING if KEPT_TEXTS.contains(&key.as_str()) => {
                 let text = bytes.string(STRING_BYTES_MAX, &what)?;
                 self.texts.insert(key, text);
             }
+            STRING if kept.chat_template && key == CHAT_TEMPLATE => {
+                let text = bytes.string(TEMPLATE_BYTES_MAX, &what)?;
+                self.texts.insert(key, text);
+            }
             STRING => {
-                let is_template = key.starts_with("tokenizer.chat_template");
+                let is_template = key.starts_with(CHAT_TEMPLATE);
                 bytes.skip_string(if is_template { TEMPLATE_BYTES_MAX } else { STRING_BYTES_MAX }, &what)?;
             }
             ARRAY => {
-                let length = skip_array(bytes, &key, &what)?;
+                let wanted = if key == TOKENS { kept.tokens.clone() } else { BTreeSet::new() };
+                let length = self.read_array(bytes, &key, &what, &wanted)?;
                 self.lengths.insert(key, length);
             }
             code => {
@@ -61,6 +79,45 @@ impl Metadata {
             }
         }
         Ok(())
+    }
+
+    /// One of the tokens that are kept.
+    pub(super) fn token(&self, number: u64) -> Option<&str> {
+        self.tokens.get(&number).map(String::as_str)
+    }
+
+    /// Passes over an array, of which some texts are kept as tokens. How long it is.
+    fn read_array<S: Read>(
+        &mut self,
+        bytes: &mut Bytes<'_, S>,
+        key: &str,
+        what: &str,
+        wanted: &BTreeSet<u64>,
+    ) -> Result<u64, GgufError> {
+        let code = bytes.u32(what)?;
+        let length = bytes.u64(what)?;
+        if length > ARRAY_LENGTH_MAX {
+            let what = format!("the length of the metadata array `{key}`");
+            return Err(GgufError::Limit { what, found: length, limit: ARRAY_LENGTH_MAX });
+        }
+        match (code, scalar_bytes(code)) {
+            // At most 2 million times 8: no overflow.
+            (_, Some(size)) => bytes.skip(length * size, what)?,
+            (STRING, None) => {
+                for place in 0..length {
+                    if wanted.contains(&place) {
+                        self.tokens.insert(place, bytes.string(STRING_BYTES_MAX, what)?);
+                    } else {
+                        bytes.skip_string(STRING_BYTES_MAX, what)?;
+                    }
+                }
+            }
+            (ARRAY, None) => return Err(GgufError::Malformed(format!("{what} is an array of arrays"))),
+            (code, None) => {
+                return Err(GgufError::Malformed(format!("{what} has elements of the unknown type {code}")));
+            }
+        }
+        Ok(length)
     }
 
     /// An integer that is not negative.
@@ -118,25 +175,4 @@ fn read_scalar<S: Read>(bytes: &mut Bytes<'_, S>, code: u32, what: &str) -> Resu
         }
         code => return Err(GgufError::Malformed(format!("{what} has the unknown type {code}"))),
     })
-}
-
-fn skip_array<S: Read>(bytes: &mut Bytes<'_, S>, key: &str, what: &str) -> Result<u64, GgufError> {
-    let code = bytes.u32(what)?;
-    let length = bytes.u64(what)?;
-    if length > ARRAY_LENGTH_MAX {
-        let what = format!("the length of the metadata array `{key}`");
-        return Err(GgufError::Limit { what, found: length, limit: ARRAY_LENGTH_MAX });
-    }
-    match (code, scalar_bytes(code)) {
-        // At most 2 million times 8: no overflow.
-        (_, Some(size)) => bytes.skip(length * size, what)?,
-        (STRING, None) => {
-            for _ in 0..length {
-                bytes.skip_string(STRING_BYTES_MAX, what)?;
-            }
-        }
-        (ARRAY, None) => return Err(GgufError::Malformed(format!("{what} is an array of arrays"))),
-        (code, None) => return Err(GgufError::Malformed(format!("{what} has elements of the unknown type {code}"))),
-    }
-    Ok(length)
 }

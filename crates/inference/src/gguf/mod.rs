@@ -7,6 +7,7 @@
 //! Format: <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>, versions 2 and 3, little-endian.
 
 mod bytes;
+mod chat;
 mod error;
 mod hash;
 mod header;
@@ -17,6 +18,7 @@ use std::io::{Read, Seek};
 
 use serde::{Deserialize, Serialize};
 
+pub use chat::ChatTemplate;
 pub use error::GgufError;
 pub use header::Header;
 pub use tensor::{Tensor, TensorType};

@@ -2,6 +2,8 @@
 
 use llama_cpp_2::model::{LlamaChatMessage, LlamaModel};
 
+use crate::marks;
+
 /// Stand-ins for the contents while the template is filled in. Nothing in a template looks like them.
 const SYSTEM_STAND_IN: &str = "aobench-stand-in-for-the-system-prompt";
 const PROMPT_STAND_IN: &str = "aobench-stand-in-for-the-prompt";
@@ -24,6 +26,12 @@ impl Text {
     /// Text from outside.
     pub(super) fn plain(text: impl Into<String>) -> Self {
         Self { pieces: vec![Piece { text: text.into(), is_template: false }] }
+    }
+
+    /// Text whose template parts are marked.
+    pub(super) fn marked(prompt: &str) -> Self {
+        let piece = |(text, is_template): (&str, bool)| Piece { text: text.to_owned(), is_template };
+        Self { pieces: marks::parts(prompt).map(piece).collect() }
     }
 
     /// Whether special tokens may occur in it at all.

@@ -52,6 +52,7 @@ pub(super) struct Model {
     pub(super) can_share: bool,
     context_tokens: usize,
     chat: Option<ChatFrame>,
+    reads_marks: bool,
     architecture: String,
     purpose: Purpose,
 }
@@ -138,7 +139,19 @@ impl Model {
         let context_tokens = context_tokens as usize;
         let context = ManuallyDrop::new(context);
         let (cached, architecture) = (Vec::new(), header.architecture);
-        let model = Self { context, loaded, batch, cached, can_share, context_tokens, chat, architecture, purpose };
+        let reads_marks = options.reads_marks;
+        let model = Self {
+            context,
+            loaded,
+            batch,
+            cached,
+            can_share,
+            context_tokens,
+            chat,
+            reads_marks,
+            architecture,
+            purpose,
+        };
         Ok((model, facts))
     }
 
@@ -164,7 +177,7 @@ impl Model {
         // SAFETY: the model lives as long as `self`.
         let model = unsafe { self.loaded.as_ref() };
         let text_bytes_max = self.context_tokens * TEXT_BYTES_PER_TOKEN;
-        Vocabulary { tokens: model.vocab(), chat: self.chat.as_ref(), text_bytes_max }
+        Vocabulary { tokens: model.vocab(), chat: self.chat.as_ref(), reads_marks: self.reads_marks, text_bytes_max }
     }
 }
 
@@ -243,6 +256,7 @@ fn exact_parameters(options: &EngineOptions, context_tokens: u32, batch: u32) ->
 pub(super) struct Vocabulary<'model> {
     tokens: LlamaVocab<'model>,
     chat: Option<&'model ChatFrame>,
+    reads_marks: bool,
     text_bytes_max: usize,
 }
 
@@ -255,6 +269,7 @@ impl Vocabulary<'_> {
     /// What the model is given for a prompt.
     pub(super) fn frame(&self, system: Option<&str>, prompt: &str) -> Text {
         match (system, self.chat) {
+            (None, _) if self.reads_marks => Text::marked(prompt),
             (None, _) => Text::plain(prompt),
             (Some(system), Some(chat)) => chat.fill(system, prompt),
             (Some(system), None) => Text::plain(format!("{system}\n\n{prompt}")),

@@ -37,6 +37,7 @@
 pub use crate::python::literal::text as python_text;
 
 mod aggregate;
+mod chat_template;
 mod config;
 mod context;
 mod continued;
@@ -60,6 +61,7 @@ mod task;
 mod template;
 mod yaml;
 
+pub use chat_template::{ChatWriter, Part};
 pub use config::{
     Config, FewShotConfig, FieldSource, FilterStep, GenerationConfig, MetricConfig, Output, PipelineConfig,
 };

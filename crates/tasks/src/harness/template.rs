@@ -243,7 +243,7 @@ fn regex_replace(text: String, pattern: String, replacement: String, count: Opti
 }
 
 /// Methods of Python's values: those of the library, and `index`, which many tasks use and it has not.
-fn method(state: &mut State<'_, '_>, value: &Any, name: &str, arguments: &[Any]) -> Result<Any, Error> {
+pub(super) fn method(state: &mut State<'_, '_>, value: &Any, name: &str, arguments: &[Any]) -> Result<Any, Error> {
     match (name, arguments) {
         ("index", [wanted]) => index(value, wanted),
         ("format", _) => Err(Error::new(ErrorKind::UnknownMethod, "the method 'format' is not supported")),

@@ -159,7 +159,7 @@ fn ceiling(place: &Place<'_>) -> anyhow::Result<f64> {
     let mut best = 0.0;
     for context_tokens in CEILING_BATCHES {
         for profile in [Profile::Exact, Profile::Fast] {
-            let together = EngineOptions { threads, context_tokens, profile };
+            let together = EngineOptions { threads, context_tokens, profile, reads_marks: false };
             let alone = EngineOptions { threads: 1, ..together.clone() };
             let measure = |options: &EngineOptions| prompt_tokens_per_second(place.model, options, CEILING_SECONDS);
             let alone = std::thread::scope(|scope| -> anyhow::Result<f64> {
