@@ -75,7 +75,7 @@ async function scriptless (browser, node, pool) {
   await page.goto(`${node.url}${pool}`)
   await page.getByRole('row', { name: /Social 2.*55\.9 %/ }).waitFor()
   await page.goto(`${node.url}${pool}/join`)
-  await page.getByText('Signing needs a script').waitFor()
+  await page.locator('noscript p').waitFor()
   await context.close()
 }
 

@@ -49,6 +49,7 @@ export async function resume (page, node, pool) {
   await visit(page, `${node.url}${pool}/join`)
   await useKey(page, node, 'trainer-4')
   let parts = 0
+  page.breaks = true
   await page.route(/\/v1\/chunks\/arweave\/.*\/finalize/, route => route.abort())
   page.on('request', request => { if (/chunks\/arweave\/[\w-]{43}\/\d+$/.test(request.url())) parts += 1 })
   await page.getByLabel('A GGUF file').setInputFiles(model(1))
@@ -57,6 +58,7 @@ export async function resume (page, node, pool) {
   await broken
   const kept = () => page.evaluate(() => Object.entries(localStorage).find(([name]) => name.startsWith('aobench upload')))
   const before = JSON.parse((await kept())[1])
+  page.breaks = false
   await page.unroute(/\/v1\/chunks\/arweave\/.*\/finalize/)
   const sent = parts
   await page.reload()

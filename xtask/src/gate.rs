@@ -1,6 +1,6 @@
 //! The gate: everything that must hold before a change is taken, in the order in which it fails fastest.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crate::run::{self, Environment};
@@ -20,6 +20,7 @@ const STEPS: &[Step] = &[
     Step { name: "unit", run: unit },
     Step { name: "demo", run: demo },
     Step { name: "compat", run: compat },
+    Step { name: "web", run: web },
 ];
 
 /// Runs the whole gate, or the steps that are named.
@@ -30,6 +31,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         match argument.as_str() {
             // Read by the suites themselves: soak, kill loop and property tests run longer under it.
             "--long" => environment.push(("AOBENCH_LONG_TESTS".to_owned(), "1".to_owned())),
+            "--web" => chosen.push("web"),
             name if STEPS.iter().any(|step| step.name == name) => chosen.push(name),
             other => return Err(format!("there is no step '{other}'; see `cargo xtask help`")),
         }
@@ -69,15 +71,30 @@ fn demo(environment: &Environment) -> Result<(), String> {
 /// AO's own clients against a node. They are npm packages: without npm, or without a network, this says that it was left
 /// out, and everything else still counts.
 fn compat(environment: &Environment) -> Result<(), String> {
-    let folder = tools::repository().join("compat");
+    npm_suite(environment, "compat", "AO's own clients")
+}
+
+/// A real browser through the pages of a node; left out, and said so, where there is no Chromium.
+fn web(environment: &Environment) -> Result<(), String> {
+    let browser = std::env::var_os("CHROMIUM").map_or_else(|| PathBuf::from("/usr/bin/chromium"), PathBuf::from);
+    if !browser.exists() {
+        eprintln!("xtask: SKIPPED: there is no {}, which walks through the pages", browser.display());
+        return Ok(());
+    }
+    npm_suite(environment, "web", "the browser's driver")
+}
+
+/// Runs `run.mjs` of a folder with the packages that it locks.
+fn npm_suite(environment: &Environment, folder: &str, what: &str) -> Result<(), String> {
+    let folder = tools::repository().join(folder);
     let npm = Path::new("npm");
     if !run::is_there(npm, &["--version"]) || !run::is_there(Path::new("node"), &["--version"]) {
-        eprintln!("xtask: SKIPPED: there is no node and npm, which AO's own clients need");
+        eprintln!("xtask: SKIPPED: there is no node and npm, which {what} needs");
         return Ok(());
     }
     let install = ["ci", "--silent", "--no-audit", "--no-fund", "--prefix", &folder.display().to_string()];
     if let Err(error) = run::program(environment, npm, install) {
-        eprintln!("xtask: SKIPPED: AO's own clients could not be installed ({error})");
+        eprintln!("xtask: SKIPPED: {what} could not be installed ({error})");
         return Ok(());
     }
     let mut environment = environment.clone();
