@@ -58,10 +58,10 @@ export async function resume (page, node, pool) {
   await broken
   const kept = () => page.evaluate(() => Object.entries(localStorage).find(([name]) => name.startsWith('aobench upload')))
   const before = JSON.parse((await kept())[1])
-  page.breaks = false
   await page.unroute(/\/v1\/chunks\/arweave\/.*\/finalize/)
   const sent = parts
   await page.reload()
+  page.breaks = false
   await useKey(page, node, 'trainer-4')
   await page.getByLabel('A GGUF file').setInputFiles(model(1))
   await page.getByRole('button', { name: 'Upload and join' }).click()
@@ -100,12 +100,12 @@ export async function payout (node, watching, pool) {
   assert.equal(data.pool.status, 'Settled')
   const paid = data.payouts.map(payout => BigInt(payout.quantity)).reduce((sum, one) => sum + one)
   assert.equal(paid, BigInt(data.pool.funds), 'what is paid is what was put in')
-  for (const { participant, message, quantity } of data.payouts) {
+  for (const { participant, message: id, quantity } of data.payouts) {
     const address = await fetch(`${node.url}/address/${participant}.json`).then(answer => answer.json())
     assert.equal(BigInt(address.balance), BigInt(quantity) + 10n ** 13n, 'the balance is what was there and the payout')
-    const found = await fetch(`${node.url}/message/${message}`, { headers: { accept: 'application/json' } })
-    const slot = await found.json()
-    const tags = new Map(slot.tags.map(({ name, value }) => [name, value]))
+    const found = await fetch(`${node.url}/message/${id}`, { headers: { accept: 'application/json' } })
+    const message = await found.json()
+    const tags = new Map(message.tags.map(({ name, value }) => [name, value]))
     assert.deepEqual([tags.get('Action'), tags.get('Quantity'), tags.get('Recipient')], ['Transfer', quantity, participant])
   }
 }

@@ -1,5 +1,6 @@
 //! `aobench bench`: what this machine does, beside a ceiling that is measured in the same run.
 
+mod pages;
 mod transfers;
 
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use node::bench::LogBench;
 
+use self::pages::PagesArguments;
 use self::transfers::TransferArguments;
 use crate::output::{Column, Output, table};
 
@@ -19,6 +21,8 @@ pub(crate) enum BenchCommand {
     Log(LogArguments),
     /// Token transfers a second through HTTP: verified, applied, notices delivered; beside verification alone
     Transfers(TransferArguments),
+    /// How long pages take while evaluations run, with many pools and one large one; beside a request that reads nothing
+    Pages(PagesArguments),
 }
 
 /// How long to measure, and where.
@@ -36,6 +40,7 @@ pub(crate) async fn run(command: BenchCommand, output: Output) -> anyhow::Result
     match command {
         BenchCommand::Log(arguments) => log(arguments, output).await,
         BenchCommand::Transfers(arguments) => transfers::run(&arguments, output).await,
+        BenchCommand::Pages(arguments) => pages::run(&arguments, output).await,
     }
 }
 
