@@ -71,7 +71,13 @@ fn demo(environment: &Environment) -> Result<(), String> {
 /// AO's own clients against a node. They are npm packages: without npm, or without a network, this says that it was left
 /// out, and everything else still counts.
 fn compat(environment: &Environment) -> Result<(), String> {
-    npm_suite(environment, "compat", "AO's own clients")
+    let folder = tools::repository().join("compat");
+    let Some(environment) = npm_packages(environment, &[folder.clone(), folder.join("loader")], "AO's own clients")
+    else {
+        return Ok(());
+    };
+    run::program(&environment, Path::new("node"), [folder.join("run.mjs")])?;
+    same_answers(&environment, &binary())
 }
 
 /// A real browser through the pages of a node; left out, and said so, where there is no Chromium.
@@ -81,23 +87,48 @@ fn web(environment: &Environment) -> Result<(), String> {
         eprintln!("xtask: SKIPPED: there is no {}, which walks through the pages", browser.display());
         return Ok(());
     }
-    npm_suite(environment, "web", "the browser's driver")
+    let folder = tools::repository().join("web");
+    match npm_packages(environment, &[folder.clone()], "the driver of the browser") {
+        Some(environment) => run::program(&environment, Path::new("node"), [folder.join("run.mjs")]),
+        None => Ok(()),
+    }
 }
 
-/// Runs `run.mjs` of a folder with the packages that it locks.
-fn npm_suite(environment: &Environment, folder: &str, what: &str) -> Result<(), String> {
-    let folder = tools::repository().join(folder);
+fn binary() -> PathBuf {
+    tools::target_directory().join("debug/aobench")
+}
+
+/// Installs the npm packages that folders lock; the environment of what runs with them, or nothing, and said so, where
+/// they cannot be had.
+fn npm_packages(environment: &Environment, folders: &[PathBuf], what: &str) -> Option<Environment> {
     let npm = Path::new("npm");
     if !run::is_there(npm, &["--version"]) || !run::is_there(Path::new("node"), &["--version"]) {
-        eprintln!("xtask: SKIPPED: there is no node and npm, which {what} needs");
-        return Ok(());
+        eprintln!("xtask: SKIPPED: {what}: there is no node and npm");
+        return None;
     }
-    let install = ["ci", "--silent", "--no-audit", "--no-fund", "--prefix", &folder.display().to_string()];
-    if let Err(error) = run::program(environment, npm, install) {
-        eprintln!("xtask: SKIPPED: {what} could not be installed ({error})");
-        return Ok(());
+    for folder in folders {
+        let install = ["ci", "--silent", "--no-audit", "--no-fund", "--prefix", &folder.display().to_string()];
+        if let Err(error) = run::program(environment, npm, install) {
+            eprintln!("xtask: SKIPPED: {what} could not be installed ({error})");
+            return None;
+        }
     }
     let mut environment = environment.clone();
-    environment.push(("AOBENCH".to_owned(), tools::target_directory().join("debug/aobench").display().to_string()));
-    run::program(&environment, Path::new("node"), [folder.join("run.mjs")])
+    environment.push(("AOBENCH".to_owned(), binary().display().to_string()));
+    Some(environment)
+}
+
+/// The same messages through this node's host of modules and through AO's own: a few hundred, ten thousand with `--long`.
+fn same_answers(environment: &Environment, binary: &Path) -> Result<(), String> {
+    let module = tools::target_directory().join("wasm-modules/aos2_0_6.wasm");
+    if !module.exists() {
+        eprintln!("xtask: SKIPPED: AO's modules are absent; compat/fetch_modules.sh fetches them");
+        return Ok(());
+    }
+    let long = environment.iter().any(|(name, _)| name == "AOBENCH_LONG_TESTS");
+    let count = if long { "10000" } else { "400" };
+    let loader = tools::repository().join("compat/loader").display().to_string();
+    let module = module.display().to_string();
+    let arguments = ["bench", "wasm", "--must-agree", "--messages", count, "--module", &module, "--loader", &loader];
+    run::program(environment, binary, arguments)
 }

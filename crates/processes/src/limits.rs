@@ -65,6 +65,9 @@ pub const SIGNIFICANCE_QUESTIONS_MAX: u32 = 5_000;
 /// Entries with which the leader of a tie group is compared: those next below it. What is further below is not tied with it.
 pub const SIGNIFICANCE_COMPARISONS_MAX: usize = 50;
 
+/// Entries of a ranking up to which each is shown with the ranks that it may have: every pair of them is compared.
+pub const RANK_RANGES_ENTRIES_MAX: usize = 50;
+
 /// Ranks of a table of weights (`X-Table`).
 pub const TABLE_RANKS_MAX: usize = 100;
 

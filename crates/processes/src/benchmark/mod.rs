@@ -30,7 +30,7 @@ use ao::{Effects, Message, MessageKind};
 use self::settings::Settings;
 use self::turn::Turn;
 use crate::payload::quoted;
-use crate::{Cron, Env, Fault, Module, Store};
+use crate::{Cron, Env, Fault, Module, Publication, Store};
 
 pub use self::audit::{Books, PoolBooks, audit};
 
@@ -75,6 +75,26 @@ impl Module for Benchmark {
         &[
             Cron { action: "Update-Leaderboard", every_ms: DAILY_MS },
             Cron { action: "Allocate-Rewards", every_ms: DAILY_MS },
+        ]
+    }
+
+    fn publications(&self) -> &'static [Publication] {
+        &[
+            Publication {
+                path: &["pools", "*", "leaderboard"],
+                action: "Leaderboard",
+                argument: Some("Pool"),
+                part: Some("leaderboard"),
+            },
+            Publication {
+                path: &["pools", "*", "payouts"],
+                action: "Leaderboard",
+                argument: Some("Pool"),
+                part: Some("payouts"),
+            },
+            Publication { path: &["pools", "*"], action: "Get-Pool", argument: Some("Pool"), part: None },
+            Publication { path: &["pools"], action: "Get-Pools", argument: None, part: None },
+            Publication { path: &[], action: "Info", argument: None, part: None },
         ]
     }
 }

@@ -5,7 +5,7 @@ use ao::{Message, Outgoing};
 use rusqlite::Row;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tasks::statistics::{share, wilson};
+use tasks::statistics::{minimum_detectable_difference, share, wilson};
 
 use super::allocation::Allocation;
 use super::entry::{self, Entry};
@@ -15,6 +15,10 @@ use super::turn::Turn;
 use crate::limits::{POOL_ROWS_PAGE, POOL_ROWS_PAGE_MAX, POOLS_PAGE};
 use crate::payload::{optional, text};
 use crate::{Fault, Store};
+
+/// The share of questions (per mille) on which two entries are taken to differ, for the smallest difference that the
+/// questions of a pool can show.
+const DISCORDANT_PER_MILLE: u64 = 100;
 
 /// What the process is, and what can be asked of a pool.
 pub(super) fn info(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
@@ -82,7 +86,13 @@ pub(super) fn leaderboard(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
     others.sort_by_key(|entry| std::cmp::Reverse((entry.score.answered, std::cmp::Reverse(entry.joined_slot))));
     let updated_ms = ranked.iter().map(|ranked| &ranked.entry).chain(&others).map(|entry| entry.updated_ms).max();
     let count = ranked.len() + others.len();
-    let board = ranked.iter().map(|ranked| row(&found, &ranked.entry, Some(ranked)));
+    let ranges = ranking::ranges(turn.store, &found, &ranked)?;
+    let board = ranked.iter().enumerate().map(|(place, ranked)| {
+        let range = ranges.as_ref().and_then(|ranges| ranges.get(place));
+        let mut row = row(&found, &ranked.entry, Some(ranked));
+        row["rank_range"] = range.map_or(Value::Null, |range| json!([range.best, range.worst]));
+        row
+    });
     let board = board.chain(others.iter().map(|entry| row(&found, entry, None)));
     let board: Vec<Value> = board.skip(from as usize).take(limit).collect();
     let data = json!({
@@ -119,6 +129,7 @@ pub(super) fn pool(store: &Store<'_>, pool: &Pool) -> Result<Value, Fault> {
         "reason": pool.reason,
         "questions": pool.questions,
         "content_hash": pool.content_hash,
+        "minimum_detectable_difference": minimum_detectable_difference(pool.questions.into(), DISCORDANT_PER_MILLE),
         "protocol": pool.protocol,
         "entries": entry::count(store, &pool.id)?,
         "synthetic": pool.synthetic,

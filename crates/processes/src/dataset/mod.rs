@@ -26,7 +26,7 @@ use ao::{Effects, Message};
 
 use self::turn::Turn;
 use crate::payload::quoted;
-use crate::{Cron, Env, Fault, Module, Store};
+use crate::{Cron, Env, Fault, Module, Publication, Store};
 
 /// The actions of a dataset for people, as an error names them.
 const ACTIONS: &str =
@@ -60,6 +60,13 @@ impl Module for Dataset {
 
     fn crons(&self) -> &'static [Cron] {
         &[Cron { action: "Evaluate", every_ms: HOURLY_MS }]
+    }
+
+    fn publications(&self) -> &'static [Publication] {
+        &[
+            Publication { path: &["models"], action: "Get-Models", argument: None, part: None },
+            Publication { path: &[], action: "Info", argument: None, part: None },
+        ]
     }
 }
 

@@ -81,7 +81,7 @@ pub(super) fn info(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
         "name": about.title,
         "title": about.title,
         "task": task.name(),
-        "output_type": task.output_type(),
+        "output_type": task.output().name(),
         "license": about.license,
         "synthetic": about.synthetic,
         "questions": balance.total,

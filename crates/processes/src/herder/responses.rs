@@ -9,7 +9,6 @@ use crate::payload::{parsed as parsed_tag, quoted};
 
 use super::leases::{Failure, Job};
 use super::limits::{ERROR_TEXT_BYTES_MAX, OUTPUT_BYTES_MAX};
-use super::schema::parsed;
 use super::turn::Turn;
 use super::wire::{Answer, InferenceResponse, Request};
 
@@ -81,6 +80,7 @@ impl Turn<'_, '_> {
     fn complete(&mut self, job: &Job, worker: &Id, leased_ms: i64, tokens: u64) -> Result<(), Fault> {
         let response = Outgoing::new(job.requester, "Inference-Response")
             .tag("Reference", &job.reference)
+            .tag("X-Reference", &job.reference)
             .tag("WorkerType", &job.worker_type)
             .tag("Model", &job.model)
             .tag("Worker", worker)
@@ -95,36 +95,6 @@ impl Turn<'_, '_> {
         }
         self.forget(job)?;
         self.say("done");
-        Ok(())
-    }
-
-    /// The addresses of the workers that a message of the owner is for: the one it names, or all.
-    pub(super) fn addressed_workers(&self) -> Result<Vec<Id>, Fault> {
-        let named = self.message.tag("Worker").unwrap_or_default();
-        let sql =
-            "SELECT address FROM workers WHERE active = 1 AND (?1 = '' OR address = ?1) ORDER BY address LIMIT 64";
-        let workers = self.store.all(sql, [named], |row| parsed::<Id>(row, "address"))?;
-        if workers.is_empty() {
-            return Err(Fault::NotFound { what: "registered worker", name: quoted(named) });
-        }
-        Ok(workers)
-    }
-
-    /// `loadModel`, `setMaxTokens`, `setSystemPrompt`: the owner sets up workers, which take such messages from their
-    /// herder. Passed on with all tags that the worker may know.
-    pub(super) fn instruct_workers(&mut self, action: &'static str) -> Result<(), Fault> {
-        self.only_owner(action)?;
-        let workers = self.addressed_workers()?;
-        for worker in &workers {
-            let mut message = Outgoing::new(*worker, action).data(self.message.data.clone());
-            for name in ["Model", "File-Hash", "Max-Tokens", "System-Prompt"] {
-                if let Some(value) = self.message.tag(name) {
-                    message = message.tag(name, value);
-                }
-            }
-            self.send(message);
-        }
-        self.say(format!("sent to {} workers", workers.len()));
         Ok(())
     }
 }

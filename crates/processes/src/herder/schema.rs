@@ -34,6 +34,9 @@ const TABLES: &str = "
     -- Whom the owner allows (1) or forbids (0) to work.
     CREATE TABLE permissions (address TEXT PRIMARY KEY, allowed INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 
+    -- What the owner tells all workers, those too that come later; the tags as JSON.
+    CREATE TABLE instructions (action TEXT PRIMARY KEY, tags TEXT NOT NULL, data TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
     -- Jobs that wait or run; one that ends is deleted. Numbers are never used again.
     CREATE TABLE jobs (
         job INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -1,7 +1,10 @@
 //! `aobench bench`: what this machine does, beside a ceiling that is measured in the same run.
 
+#[cfg(feature = "llama")]
+mod eval;
 mod pages;
 mod transfers;
+mod wasm;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,8 +13,11 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use node::bench::LogBench;
 
+#[cfg(feature = "llama")]
+use self::eval::EvalBenchArguments;
 use self::pages::PagesArguments;
 use self::transfers::TransferArguments;
+use self::wasm::WasmArguments;
 use crate::output::{Column, Output, table};
 
 /// What can be typed after `aobench bench`.
@@ -21,6 +27,11 @@ pub(crate) enum BenchCommand {
     Log(LogArguments),
     /// Token transfers a second through HTTP: verified, applied, notices delivered; beside verification alone
     Transfers(TransferArguments),
+    #[cfg(feature = "llama")]
+    /// Questions a second that `aobench eval` scores, beside the arithmetic ceiling and the programs used for it today
+    Eval(Box<EvalBenchArguments>),
+    /// Messages to aos, beside AO's own host of the same module; and whether both answer alike
+    Wasm(WasmArguments),
     /// How long pages take while evaluations run, with many pools and one large one; beside a request that reads nothing
     Pages(PagesArguments),
 }
@@ -40,6 +51,9 @@ pub(crate) async fn run(command: BenchCommand, output: Output) -> anyhow::Result
     match command {
         BenchCommand::Log(arguments) => log(arguments, output).await,
         BenchCommand::Transfers(arguments) => transfers::run(&arguments, output).await,
+        #[cfg(feature = "llama")]
+        BenchCommand::Eval(arguments) => eval::run(*arguments, output).await,
+        BenchCommand::Wasm(arguments) => tokio::task::spawn_blocking(move || wasm::run(&arguments, output)).await?,
         BenchCommand::Pages(arguments) => pages::run(&arguments, output).await,
     }
 }
