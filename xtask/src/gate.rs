@@ -88,7 +88,7 @@ fn web(environment: &Environment) -> Result<(), String> {
         return Ok(());
     }
     let folder = tools::repository().join("web");
-    match npm_packages(environment, &[folder.clone()], "the driver of the browser") {
+    match npm_packages(environment, std::slice::from_ref(&folder), "the driver of the browser") {
         Some(environment) => run::program(&environment, Path::new("node"), [folder.join("run.mjs")]),
         None => Ok(()),
     }
