@@ -35,10 +35,11 @@ export async function openBrowser (origin) {
   return { context, faults, close: () => browser.close() }
 }
 
+// A page with `breaks` is one whose connection the test itself breaks.
 function watch (page, origin, faults) {
   const fault = text => faults.push(`${new URL(page.url(), origin).pathname}: ${text}`)
   page.on('console', message => {
-    if (['error', 'warning'].includes(message.type())) fault(`console ${message.type()}: ${message.text()}`)
+    if (['error', 'warning'].includes(message.type()) && !page.breaks) fault(`console ${message.type()}: ${message.text()}`)
   })
   page.on('pageerror', error => fault(`script error: ${error.message}`))
   page.on('request', request => {

@@ -11,7 +11,7 @@ import { openBrowser, visit } from './browser.mjs'
 import { HOSTILE, LONG, questions } from './hostile.mjs'
 import { startNode } from './node.mjs'
 import { compareAll, hasTheFonts } from './shots.mjs'
-import { contest, enter, fund, payout, sameNumbers } from './walk.mjs'
+import { contest, enter, enterWithWallet, payout, sameNumbers } from './walk.mjs'
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const faults = []
@@ -75,7 +75,7 @@ async function scriptless (browser, node, pool) {
   await page.goto(`${node.url}${pool}`)
   await page.getByRole('row', { name: /Social 2.*55\.9 %/ }).waitFor()
   await page.goto(`${node.url}${pool}/join`)
-  await page.getByText('Signing needs a script').waitFor()
+  await page.locator('noscript p').waitFor()
   await context.close()
 }
 
@@ -163,6 +163,7 @@ try {
     const hostile = await hostilePool(browser, node)
     const page = await context.newPage()
     const entry = await enter(page, node, hostile.pool, 'trainer-1', join(import.meta.dirname, '../demo/models/social-1.gguf'))
+    await enterWithWallet(browser, node, hostile.pool, join(import.meta.dirname, '../demo/models/social-4.gguf'))
     const written = { ...pages, pool2: `${node.url}${hostile.pool}`, dataset2: `${node.url}/dataset/${hostile.dataset}`,
       entry2: `${node.url}${entry}`, process2: `${node.url}/explorer/${hostile.dataset}`,
       message2: `${node.url}/explorer/${hostile.dataset}/0`, message3: `${node.url}/explorer/${hostile.dataset}/1`,

@@ -89,6 +89,8 @@ function steady () {
     else {
       node.textContent = node.textContent
         .replace(/[\w-]{43,64}/g, id => 'AbCdEfGh'.repeat(8).slice(0, id.length))
+        .replace(/\d+ messages behind/, 'up to date')
+        .replace(/at work|resting after failures/, 'ready')
         .replace(/\b(\d+ days?|\d+ h \d+ min|\d+ minutes?)( \d+ h)? (left|ago)/g, '1 day $3')
     }
   }

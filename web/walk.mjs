@@ -38,6 +38,42 @@ export async function enter (page, node, pool, wallet, file) {
   return link.getAttribute('href')
 }
 
+/** The same with a wallet of the browser that signs whole items with an RSA key, as Wander does. */
+export async function enterWithWallet (browser, node, pool, file) {
+  const context = await browser.context()
+  await context.addInitScript(() => {
+    // The empty page before the first one cannot sign.
+    if (!crypto.subtle) return
+    const key = (async () => {
+      const kind = { name: 'RSA-PSS', modulusLength: 4096, publicExponent: new Uint8Array([1, 0, 1]), hash: 'SHA-256' }
+      const { privateKey } = await crypto.subtle.generateKey(kind, true, ['sign'])
+      const { keyOf } = await import('/script/item.js')
+      return keyOf(await crypto.subtle.exportKey('jwk', privateKey))
+    })()
+    window.arweaveWallet = {
+      connect: async permissions => { window.granted = permissions },
+      getActiveAddress: async () => (await key).address,
+      signDataItem: async ({ data, tags, target }) => {
+        const { concat, header } = await import('/script/item.js')
+        const { sha384 } = await import('/script/sha384.js')
+        const pairs = tags.map(({ name, value }) => [name, value])
+        const { bytes } = await header(await key, target, pairs, data.length, sha384(data))
+        return concat(bytes, data).buffer
+      }
+    }
+  })
+  const page = await context.newPage()
+  await visit(page, `${node.url}${pool}/join`)
+  await page.getByRole('button', { name: 'Connect the wallet' }).click()
+  await page.getByText('Signing as').waitFor()
+  assert.deepEqual(await page.evaluate(() => window.granted), ['ACCESS_ADDRESS', 'SIGN_TRANSACTION'])
+  await page.getByLabel('A GGUF file').setInputFiles(file)
+  await page.getByRole('button', { name: 'Upload and join' }).click()
+  const link = page.getByRole('link', { name: 'Its page' })
+  await Promise.race([link.waitFor(), refused(page)])
+  await context.close()
+}
+
 async function refused (page) {
   const said = page.getByText('It did not work')
   await said.waitFor()
@@ -49,6 +85,7 @@ export async function resume (page, node, pool) {
   await visit(page, `${node.url}${pool}/join`)
   await useKey(page, node, 'trainer-4')
   let parts = 0
+  page.breaks = true
   await page.route(/\/v1\/chunks\/arweave\/.*\/finalize/, route => route.abort())
   page.on('request', request => { if (/chunks\/arweave\/[\w-]{43}\/\d+$/.test(request.url())) parts += 1 })
   await page.getByLabel('A GGUF file').setInputFiles(model(1))
@@ -60,6 +97,7 @@ export async function resume (page, node, pool) {
   await page.unroute(/\/v1\/chunks\/arweave\/.*\/finalize/)
   const sent = parts
   await page.reload()
+  page.breaks = false
   await useKey(page, node, 'trainer-4')
   await page.getByLabel('A GGUF file').setInputFiles(model(1))
   await page.getByRole('button', { name: 'Upload and join' }).click()
@@ -98,12 +136,12 @@ export async function payout (node, watching, pool) {
   assert.equal(data.pool.status, 'Settled')
   const paid = data.payouts.map(payout => BigInt(payout.quantity)).reduce((sum, one) => sum + one)
   assert.equal(paid, BigInt(data.pool.funds), 'what is paid is what was put in')
-  for (const { participant, message, quantity } of data.payouts) {
+  for (const { participant, message: id, quantity } of data.payouts) {
     const address = await fetch(`${node.url}/address/${participant}.json`).then(answer => answer.json())
     assert.equal(BigInt(address.balance), BigInt(quantity) + 10n ** 13n, 'the balance is what was there and the payout')
-    const found = await fetch(`${node.url}/message/${message}`, { headers: { accept: 'application/json' } })
-    const slot = await found.json()
-    const tags = new Map(slot.tags.map(({ name, value }) => [name, value]))
+    const found = await fetch(`${node.url}/message/${id}`, { headers: { accept: 'application/json' } })
+    const message = await found.json()
+    const tags = new Map(message.tags.map(({ name, value }) => [name, value]))
     assert.deepEqual([tags.get('Action'), tags.get('Quantity'), tags.get('Recipient')], ['Transfer', quantity, participant])
   }
 }

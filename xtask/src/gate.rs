@@ -1,6 +1,6 @@
 //! The gate: everything that must hold before a change is taken, in the order in which it fails fastest.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crate::run::{self, Environment};
@@ -20,6 +20,7 @@ const STEPS: &[Step] = &[
     Step { name: "unit", run: unit },
     Step { name: "demo", run: demo },
     Step { name: "compat", run: compat },
+    Step { name: "web", run: web },
 ];
 
 /// Runs the whole gate, or the steps that are named.
@@ -30,6 +31,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         match argument.as_str() {
             // Read by the suites themselves: soak, kill loop and property tests run longer under it.
             "--long" => environment.push(("AOBENCH_LONG_TESTS".to_owned(), "1".to_owned())),
+            "--web" => chosen.push("web"),
             name if STEPS.iter().any(|step| step.name == name) => chosen.push(name),
             other => return Err(format!("there is no step '{other}'; see `cargo xtask help`")),
         }
@@ -70,23 +72,50 @@ fn demo(environment: &Environment) -> Result<(), String> {
 /// out, and everything else still counts.
 fn compat(environment: &Environment) -> Result<(), String> {
     let folder = tools::repository().join("compat");
-    let npm = Path::new("npm");
-    if !run::is_there(npm, &["--version"]) || !run::is_there(Path::new("node"), &["--version"]) {
-        eprintln!("xtask: SKIPPED: there is no node and npm, which AO's own clients need");
+    let Some(environment) = npm_packages(environment, &[folder.clone(), folder.join("loader")], "AO's own clients")
+    else {
+        return Ok(());
+    };
+    run::program(&environment, Path::new("node"), [folder.join("run.mjs")])?;
+    same_answers(&environment, &binary())
+}
+
+/// A real browser through the pages of a node; left out, and said so, where there is no Chromium.
+fn web(environment: &Environment) -> Result<(), String> {
+    let browser = std::env::var_os("CHROMIUM").map_or_else(|| PathBuf::from("/usr/bin/chromium"), PathBuf::from);
+    if !browser.exists() {
+        eprintln!("xtask: SKIPPED: there is no {}, which walks through the pages", browser.display());
         return Ok(());
     }
-    for folder in [folder.clone(), folder.join("loader")] {
+    let folder = tools::repository().join("web");
+    match npm_packages(environment, std::slice::from_ref(&folder), "the driver of the browser") {
+        Some(environment) => run::program(&environment, Path::new("node"), [folder.join("run.mjs")]),
+        None => Ok(()),
+    }
+}
+
+fn binary() -> PathBuf {
+    tools::target_directory().join("debug/aobench")
+}
+
+/// Installs the npm packages that folders lock; the environment of what runs with them, or nothing, and said so, where
+/// they cannot be had.
+fn npm_packages(environment: &Environment, folders: &[PathBuf], what: &str) -> Option<Environment> {
+    let npm = Path::new("npm");
+    if !run::is_there(npm, &["--version"]) || !run::is_there(Path::new("node"), &["--version"]) {
+        eprintln!("xtask: SKIPPED: {what}: there is no node and npm");
+        return None;
+    }
+    for folder in folders {
         let install = ["ci", "--silent", "--no-audit", "--no-fund", "--prefix", &folder.display().to_string()];
         if let Err(error) = run::program(environment, npm, install) {
-            eprintln!("xtask: SKIPPED: AO's own clients could not be installed ({error})");
-            return Ok(());
+            eprintln!("xtask: SKIPPED: {what} could not be installed ({error})");
+            return None;
         }
     }
-    let binary = tools::target_directory().join("debug/aobench");
     let mut environment = environment.clone();
-    environment.push(("AOBENCH".to_owned(), binary.display().to_string()));
-    run::program(&environment, Path::new("node"), [folder.join("run.mjs")])?;
-    same_answers(&environment, &binary)
+    environment.push(("AOBENCH".to_owned(), binary().display().to_string()));
+    Some(environment)
 }
 
 /// The same messages through this node's host of modules and through AO's own: a few hundred, ten thousand with `--long`.

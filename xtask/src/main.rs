@@ -12,8 +12,9 @@ use std::process::ExitCode;
 
 const HELP: &str = "\
 cargo xtask demo [-- ARGUMENTS]   install what the build needs, build, and run `aobench demo` with the arguments
-cargo xtask test [--long] [STEP]  the whole gate: format, lints, licences, spelling, tests, demo, AO's clients; or one step
-                                  (fmt, clippy, deny, typos, unit, demo, compat). --long adds the slow suites in full length
+cargo xtask test [--long] [STEP]  the whole gate: format, lints, licences, spelling, tests, demo, AO's clients, a browser
+                                  through the pages; or one step (fmt, clippy, deny, typos, unit, demo, compat, web).
+                                  --long adds the slow suites in full length
 cargo xtask setup                 only install what the build needs (cmake, libclang)
 ";
 

@@ -118,5 +118,12 @@ pub(super) async fn ask_afresh(shared: &Shared, process: Id, tags: Tags, data: S
 
 /// The same, where a process that cannot answer leaves its part of the page empty.
 pub(super) async fn ask_if_it_can(shared: &Shared, process: Id, tags: Tags, data: String) -> Value {
-    ask(shared, process, tags, data).await.map_or(Value::Null, |answer| Value::clone(&answer.data))
+    let asked = tags.get("Action").unwrap_or_default().to_owned();
+    match ask(shared, process, tags, data).await {
+        Ok(answer) => Value::clone(&answer.data),
+        Err(error) => {
+            tracing::warn!(%process, asked, error = error.text(), "a page lacks a part");
+            Value::Null
+        }
+    }
 }

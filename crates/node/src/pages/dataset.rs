@@ -130,7 +130,8 @@ impl Question {
 
 impl Evaluated {
     fn name(&self) -> String {
-        name(&self.name)
+        let name = name(&self.name);
+        if name.trim().is_empty() || self.name == self.data_tx.to_string() { self.data_tx.short() } else { name }
     }
 
     fn model(&self) -> String {
@@ -211,15 +212,16 @@ async fn page(shared: &Shared, caller: &Caller, asked: &str, from: u64) -> Resul
     let tags = action("Get-Models").with(name, value).with("From-Id", from.to_string());
     let mut models = ask_if_it_can(shared, id, tags, String::new()).await;
     let rows = models.as_array_mut().map(Vec::as_mut_slice).unwrap_or_default();
-    let next = rows.last().filter(|_| rows.len() == MODELS_SHOWN).map(|last| last["id"].clone());
     rows.iter_mut().for_each(add_score);
-    let pools = match shared.core.genesis().get("benchmark") {
-        Some(benchmark) => {
-            let tags = action("Get-Pools").with("Dataset", id.to_string()).with("Limit", POOLS_SHOWN.to_string());
-            ask_if_it_can(shared, *benchmark, tags, String::new()).await
-        }
-        None => Value::Null,
-    };
+    let next = rows.last().filter(|_| rows.len() == MODELS_SHOWN).map(|last| last["id"].clone());
+    let mut pools = Value::Null;
+    if let Some(benchmark) = shared.core.genesis().get("benchmark") {
+        let of_dataset = |asked: &str| action(asked).with("Dataset", id.to_string());
+        let tags = of_dataset("Get-Pools").with("Limit", POOLS_SHOWN.to_string());
+        pools = ask_if_it_can(shared, *benchmark, tags, String::new()).await;
+        let entries = ask_if_it_can(shared, *benchmark, of_dataset("Get-Entries"), String::new()).await;
+        add_names(&mut models, &entries);
+    }
     let task = ask_if_it_can(shared, id, action("Get-Task"), String::new()).await;
     let data = json!({
         "id": id, "about": *about.data, "questions": questions, "models": models, "pools": pools, "task": task,
@@ -234,6 +236,16 @@ fn add_score(row: &mut Value) {
     let (low, high) = tasks::statistics::wilson(correct, answered);
     row["score"] = tasks::statistics::share(correct, answered).into();
     row["interval"] = json!([low, high]);
+}
+
+/// The names that models have in their pools: a dataset knows a model by its file alone.
+fn add_names(models: &mut Value, entries: &Value) {
+    let entries = entries.as_array().map(Vec::as_slice).unwrap_or_default();
+    for row in models.as_array_mut().into_iter().flatten() {
+        if let Some(entry) = entries.iter().find(|entry| entry["model"] == row["data_tx"]) {
+            row["name"] = entry["name"].clone();
+        }
+    }
 }
 
 /// What an address has, as a text of digits.

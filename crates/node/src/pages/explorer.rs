@@ -224,7 +224,8 @@ pub(crate) async fn as_json(State(shared): State<Shared>) -> Response {
 
 async fn list(shared: &Shared, form: Form) -> Result<Response, HttpError> {
     let _request = one_more(&shared.requests, "requests")?;
-    let processes = shared.blocking(Core::processes).await?;
+    let mut processes = shared.blocking(Core::processes).await?;
+    processes.sort_by(|one, other| (&one.name, one.id).cmp(&(&other.name, other.id)));
     let processes: Vec<Value> = processes.iter().map(process).collect();
     show::<ProcessesPage>(form, json!({ "node": shared.core.address(), "processes": processes }))
 }

@@ -309,7 +309,8 @@ pub(crate) async fn badge(State(shared): State<Shared>, PathId(pool): PathId) ->
 pub(crate) async fn card(State(shared): State<Shared>, PathId(pool): PathId) -> Result<Response, HttpError> {
     let page: PoolPage = read(data(&shared, pool, 0, "").await?)?;
     let about = format!("{}, {}, {} entries", page.pool.funds(), page.pool.stands(), page.pool.entries);
-    let drawn = shared.blocking(move |_| card::draw(&page.pool.title(), &about, &page.lines)).await?;
+    let drawn =
+        shared.blocking(move |_| Ok::<_, HttpError>(card::draw(&page.pool.title(), &about, &page.lines))).await?;
     Ok(text("image/png", "max-age=60", drawn))
 }
 

@@ -13,6 +13,7 @@ mod http_graphql;
 mod http_hyperbeam;
 mod http_inbox;
 mod http_messages;
+mod http_pages;
 mod http_reads;
 mod http_server;
 mod place;

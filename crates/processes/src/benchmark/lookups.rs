@@ -131,7 +131,7 @@ macro_rules! select_placed {
         concat!(
             "SELECT entries.id, entries.pool, entries.model, entries.participant, entries.name, entries.status,
                     entries.reason, iif(pools.metric = 'lenient', lenient_correct, correct), answered, total,
-                    entries.rank, joined_ms, content_hash, bytes, parameters, architecture, pools.status, dataset,
+                    entries.rank, joined_ms, entries.content_hash, bytes, parameters, architecture, pools.status, dataset,
                     iif(pools.title = '', dataset_title, pools.title), pools.points
              FROM entries JOIN pools ON pools.id = entries.pool
              WHERE entries.id < ?2 AND ",

@@ -4,6 +4,7 @@ mod embed;
 #[cfg(feature = "llama")]
 mod eval;
 mod search;
+mod pages;
 mod transfers;
 mod wasm;
 
@@ -18,6 +19,7 @@ use self::embed::EmbedArguments;
 #[cfg(feature = "llama")]
 use self::eval::EvalBenchArguments;
 use self::search::SearchArguments;
+use self::pages::PagesArguments;
 use self::transfers::TransferArguments;
 use self::wasm::WasmArguments;
 use crate::output::{Column, Output, table};
@@ -38,6 +40,8 @@ pub(crate) enum BenchCommand {
     Eval(Box<EvalBenchArguments>),
     /// Messages to aos, beside AO's own host of the same module; and whether both answer alike
     Wasm(WasmArguments),
+    /// How long pages take while evaluations run, with many pools and one large one; beside a request that reads nothing
+    Pages(PagesArguments),
 }
 
 /// How long to measure, and where.
@@ -60,6 +64,7 @@ pub(crate) async fn run(command: BenchCommand, output: Output) -> anyhow::Result
         #[cfg(feature = "llama")]
         BenchCommand::Eval(arguments) => eval::run(*arguments, output).await,
         BenchCommand::Wasm(arguments) => tokio::task::spawn_blocking(move || wasm::run(&arguments, output)).await?,
+        BenchCommand::Pages(arguments) => pages::run(&arguments, output).await,
     }
 }
 
