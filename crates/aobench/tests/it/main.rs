@@ -16,4 +16,5 @@ mod crash;
 mod demo;
 mod eval;
 mod real_data;
+mod wasm_restart;
 mod worker;

@@ -140,6 +140,6 @@ fn of_record(record: &Logged) -> Option<Transaction> {
             let (id, owner) = (record.identity, pushed.from);
             Some(Transaction { id, owner, recipient: None, tags, time_ms, height, size, held })
         }
-        Ok(Body::Pushed(_) | Body::Tick(_)) | Err(_) => None,
+        Ok(Body::Pushed(_) | Body::Tick(_) | Body::Assigned(_)) | Err(_) => None,
     }
 }

@@ -7,6 +7,7 @@ use processes::{Env, Module, module_by_id, module_by_name, module_id};
 
 use super::process_file::ProcessFile;
 use crate::console;
+use crate::gateway::Gateway;
 use crate::wasm::{self, Failure};
 
 /// What a process runs.
@@ -86,6 +87,16 @@ impl Programs {
             .ok_or_else(|| "it is not on this node any more".to_owned())
     }
 
+    /// Whether this names a module of AO, and none of this binary.
+    pub(crate) fn is_wasm(&self, text: &str) -> bool {
+        self.native(text).is_none() && text.parse::<ao::Id>().is_ok()
+    }
+
+    /// Where stored transactions and the index of messages are, if anywhere.
+    pub(crate) fn gateway(&self) -> Option<&Gateway> {
+        self.wasm.gateway()
+    }
+
     /// The host of the WebAssembly modules.
     pub(super) fn wasm(&self) -> &wasm::Host {
         &self.wasm
@@ -99,6 +110,11 @@ impl Program {
             Self::Native(module) => module.name(),
             Self::Wasm(process) => process.name(),
         }
+    }
+
+    /// Whether it is a module of AO, and not of this binary.
+    pub(crate) const fn is_wasm(&self) -> bool {
+        matches!(self, Self::Wasm(_))
     }
 
     /// The clocks that run from the spawn on.

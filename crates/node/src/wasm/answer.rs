@@ -1,6 +1,6 @@
 //! What a module answers: the JSON of `handle`, as the effects that a native process would have.
 
-use ao::{Effects, Outgoing, Output, Spawn, Tag, Tags};
+use ao::{Assigned, Effects, Outgoing, Output, Spawn, Tag, Tags};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -23,6 +23,7 @@ struct Response {
     output: Value,
     messages: Value,
     spawns: Value,
+    assignments: Value,
     error: Value,
 }
 
@@ -45,6 +46,7 @@ pub(super) fn effects(json: &str) -> Result<Effects, String> {
     Ok(Effects {
         messages: list(response.messages).into_iter().filter_map(message).collect(),
         spawns: list(response.spawns).into_iter().filter_map(spawn).collect(),
+        assignments: list(response.assignments).into_iter().filter_map(assigned).collect(),
         output,
         wake_at_ms: None,
     })
@@ -75,6 +77,12 @@ fn spawn(value: Value) -> Option<Spawn> {
         tags.remove(name);
     }
     Some(Spawn { tags, data: data(&value) })
+}
+
+fn assigned(value: Value) -> Option<Assigned> {
+    let message = value.get("Message")?.as_str()?.parse().ok()?;
+    let processes = value.get("Processes")?.as_array()?.iter();
+    Some(Assigned { message, processes: processes.filter_map(|process| process.as_str()?.parse().ok()).collect() })
 }
 
 fn tags(value: &Value) -> Option<Tags> {
