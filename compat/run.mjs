@@ -10,6 +10,7 @@ import './checks/aoconnect-mainnet.mjs'
 import './checks/items.mjs'
 import './checks/gateway.mjs'
 import './checks/aos.mjs'
+import './checks/modules.mjs'
 
 const node = await startNode()
 let good = false

@@ -40,7 +40,7 @@ pub(crate) async fn run(command: BenchCommand, output: Output) -> anyhow::Result
     match command {
         BenchCommand::Log(arguments) => log(arguments, output).await,
         BenchCommand::Transfers(arguments) => transfers::run(&arguments, output).await,
-        BenchCommand::Wasm(arguments) => tokio::task::spawn_blocking(move || wasm::run(&arguments, output)).await?,
+        BenchCommand::Wasm(arguments) => wasm::run(arguments, output).await,
     }
 }
 
