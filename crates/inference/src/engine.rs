@@ -10,8 +10,8 @@ use crate::request::{Embedded, GenerateRequest, Generated, Progress, ScoreReques
 
 /// Something that makes a model answer. One model is loaded at a time; loading another replaces it.
 ///
-/// In the profile `exact` (the only one of the engines here) a result is a function of the model, the engine build and
-/// the one prompt: not of the other prompts of the request, their order, the requests before, or the thread count.
+/// In the profile [`Profile::Exact`] a result is a function of the model, the engine build and the one prompt: not of the
+/// other prompts of the request, their order, the requests before, or the thread count.
 pub trait Engine: Send {
     /// What this engine is, for receipts.
     ///
@@ -88,8 +88,30 @@ pub struct Description {
     pub build: String,
     /// The widest instruction set in use, as `avx2`.
     pub instruction_set: String,
-    /// `exact`: a result depends on its own prompt alone.
+    /// The name of its [`Profile`], or what else it says about how far its results can be repeated.
     pub profile: String,
+}
+
+/// What an engine may compute together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Profile {
+    /// Nothing but a prompt with its own continuations: the bits of a result depend on them alone. The one that pays.
+    #[default]
+    Exact,
+    /// Scores many prompts in one computation. Equal to [`Profile::Exact`] within a tolerance only, because which
+    /// tokens are computed together decides how floats are rounded. Texts are generated as in `Exact`.
+    Fast,
+}
+
+impl Profile {
+    /// Its name in results and receipts.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Fast => "fast",
+        }
+    }
 }
 
 /// How an engine is to run.
@@ -101,10 +123,12 @@ pub struct EngineOptions {
     /// Longest context in tokens, where the model allows as much. Part of what decides a result: models that scale
     /// their positions look at it.
     pub context_tokens: u32,
+    /// What may be computed together.
+    pub profile: Profile,
 }
 
 impl Default for EngineOptions {
     fn default() -> Self {
-        Self { threads: 1, context_tokens: CONTEXT_TOKENS_DEFAULT }
+        Self { threads: 1, context_tokens: CONTEXT_TOKENS_DEFAULT, profile: Profile::Exact }
     }
 }

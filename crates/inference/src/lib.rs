@@ -25,7 +25,7 @@ pub mod sandbox;
 pub mod scripted;
 
 pub use child::{ChildEngine, ChildOptions, ChildProgram};
-pub use engine::{Description, Engine, EngineOptions, LoadedModel, ModelFile};
+pub use engine::{Description, Engine, EngineOptions, LoadedModel, ModelFile, Profile};
 pub use error::{Blame, InferenceError};
 pub use request::{Embedded, Finish, GenerateRequest, Generated, Progress, ScorePrompt, ScoreRequest, Scored};
 

@@ -17,6 +17,18 @@ pub const CONTEXT_TOKENS_DEFAULT: u32 = 4096;
 /// quadratic time.
 pub const TEXT_BYTES_PER_TOKEN: usize = 8;
 
+/// Tokens in one computation of the profile `exact`: a prompt's tail with its continuations is mostly one.
+pub const EXACT_BATCH_TOKENS: usize = 256;
+
+/// Tokens in one computation of the profile `fast`. More is slower: each token is compared with every cell in use.
+pub const FAST_BATCH_TOKENS: usize = 256;
+
+/// Continuations that the profile `fast` computes side by side, of all its prompts together.
+pub const FAST_BRANCHES_MAX: usize = 127;
+
+/// Tokens of a cached prompt that the profile `fast` computes again for the sake of one more prompt in a computation.
+pub const FAST_RECOMPUTED_TOKENS_MAX: usize = 16;
+
 /// Rows of logits in one decode. A row is as wide as the vocabulary: 128 rows of 150,000 floats are 75 MiB.
 pub const LOGIT_ROWS_MAX: usize = 128;
 

@@ -1,11 +1,12 @@
 //! Scoring models on tasks, without a node or a pool: `aobench eval`.
 //!
-//! - `source`: task files and documents; `model`: model files and their engines.
+//! - `source`, `groups`: task files and documents; `model`: model files and their engines.
 //! - `ask`: from requests to answers; `journal`: what was answered already.
 //! - `report`: the table and files of lm-evaluation-harness; `compare`: two results side by side.
 
 mod ask;
 pub(crate) mod compare;
+mod groups;
 mod journal;
 mod model;
 mod report;
@@ -28,12 +29,15 @@ use tasks::harness::{self, Options, Response, Sample};
 use self::ask::{Answers, Asked, ask};
 use self::journal::Journal;
 use self::model::LocalModel;
-use self::report::{RunFacts, TaskReport};
-use self::source::{DataArgument, FoundTask};
+use self::report::{GroupReport, RunFacts, TaskReport};
+use self::source::{DataArgument, Found, FoundTask};
 use crate::output::Output;
 
-/// Documents of one request to the engine where nothing else is said. The results do not depend on it.
-const BATCH_DOCUMENTS: usize = 32;
+/// Documents of one request to the engine at most, where nothing else is said. Results of the profile `exact` do not
+/// depend on it.
+const BATCH_DOCUMENTS_MAX: usize = 128;
+/// And at least, where there are as many left: what the profile `fast` computes at once.
+const BATCH_DOCUMENTS_MIN: usize = 8;
 
 /// What is evaluated, and how.
 #[derive(Debug, Clone)]
@@ -52,6 +56,8 @@ pub(crate) struct Plan {
     pub(crate) workers: usize,
     /// Tokens of context at most.
     pub(crate) context_tokens: u32,
+    /// What engines may compute together.
+    pub(crate) profile: inference::Profile,
     /// Resamples for standard errors that have no formula.
     pub(crate) resamples: usize,
     /// Where results go.
@@ -83,19 +89,24 @@ struct Engines {
 /// Evaluates every task on every model.
 pub(crate) async fn run(plan: Plan, output: Output) -> anyhow::Result<Vec<Evaluated>> {
     // Everything that can be wrong with tasks and documents is found before the first model is loaded.
-    let mut tasks = Vec::new();
+    let mut found = Found { tasks: Vec::new(), groups: Vec::new() };
     for name in &plan.tasks {
-        tasks.extend(source::find(name)?);
+        let more = source::find(name)?;
+        found.groups.extend(more.groups);
+        found.tasks.extend(more.tasks);
     }
-    for task in &tasks {
+    for (place, task) in found.tasks.iter().enumerate() {
+        if found.tasks[..place].iter().any(|other| other.name == task.name) {
+            bail!("the task '{}' is named twice; results are told apart by their task's name", task.name);
+        }
         check(task, &plan, output).with_context(|| format!("the task '{}'", task.name))?;
     }
-    let (plan, tasks) = (Arc::new(plan), Arc::new(tasks));
+    let (plan, found) = (Arc::new(plan), Arc::new(found));
     let mut evaluated = Vec::new();
     for name in &plan.models {
         let model = LocalModel::find(name, &plan.url, &plan.output.join("models"), output).await?;
-        let (plan, tasks) = (Arc::clone(&plan), Arc::clone(&tasks));
-        let outcome = tokio::task::spawn_blocking(move || evaluate(&plan, &model, &tasks, output)).await;
+        let (plan, found) = (Arc::clone(&plan), Arc::clone(&found));
+        let outcome = tokio::task::spawn_blocking(move || evaluate(&plan, &model, &found, output)).await;
         evaluated.push(outcome.context("the evaluation panicked")??);
     }
     Ok(evaluated)
@@ -113,7 +124,7 @@ fn check(task: &FoundTask, plan: &Plan, output: Output) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn evaluate(plan: &Plan, model: &LocalModel, tasks: &[FoundTask], output: Output) -> anyhow::Result<Evaluated> {
+fn evaluate(plan: &Plan, model: &LocalModel, found: &Found, output: Output) -> anyhow::Result<Evaluated> {
     let folder = plan.output.join(report::sanitized(&model.name));
     std::fs::create_dir_all(&folder).with_context(|| format!("the folder {} cannot be made", folder.display()))?;
     let began_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64);
@@ -122,8 +133,8 @@ fn evaluate(plan: &Plan, model: &LocalModel, tasks: &[FoundTask], output: Output
     let engines = Engines::start(plan, model);
     spinner.finish_and_clear();
     let mut engines = engines?;
-    let mut reports = Vec::with_capacity(tasks.len());
-    for task in tasks {
+    let mut reports = Vec::with_capacity(found.tasks.len());
+    for task in &found.tasks {
         reports.push(evaluate_task(plan, model, &mut engines, task, &folder, output)?);
     }
     let facts = RunFacts {
@@ -139,9 +150,10 @@ fn evaluate(plan: &Plan, model: &LocalModel, tasks: &[FoundTask], output: Output
         began_ms,
         seconds: began.elapsed().as_secs_f64(),
     };
-    let results = report::results(&facts, &reports);
+    let groups = GroupReport::all(&found.groups, &reports);
+    let results = report::results(&facts, &reports, &groups);
     let path = report::write(&folder, &results, &reports, began_ms, plan.log_samples)?;
-    Ok(Evaluated { results, table: report::markdown(&reports), path })
+    Ok(Evaluated { results, table: report::markdown(&reports, &groups), path })
 }
 
 fn evaluate_task(
@@ -156,7 +168,7 @@ fn evaluate_task(
     let (splits, data_hash) = source::documents(found, &plan.data)?;
     let evaluation = found.task.evaluation(&splits, &plan.options)?;
     let requests = (0..evaluation.len()).map(|number| evaluation.requests(number)).collect::<Result<Vec<_>, _>>()?;
-    let protocol = evaluation.protocol(Profile::Exact, None);
+    let protocol = evaluation.protocol(profile_of(plan.profile), None);
     // What was answered counts for the same questions to the same file under the same protocol and engine.
     let engine = &engines.description;
     let key = format!("{protocol} {data_hash} {} {} {}", model.file_hash, engine.engine, engine.profile);
@@ -172,7 +184,8 @@ fn evaluate_task(
     let bar = output.bar(asked.len() as u64, "evaluating");
     bar.set_message(found.name.clone());
     bar.inc((asked.len() - missing.len()) as u64);
-    let outcome = engines.ask_all(&missing, plan.batch.unwrap_or(BATCH_DOCUMENTS), &mut journal, &bar);
+    let waiting = cut(&missing, plan.batch, plan.workers);
+    let outcome = engines.ask_all(waiting, &mut journal, &bar);
     bar.finish_and_clear();
     outcome?;
     let answers: Vec<Answers> = asked
@@ -183,6 +196,14 @@ fn evaluate_task(
     let repeated = |answers: &Answers| answers.iter().map(|answer| vec![answer.clone(); repeats]).collect();
     let responses: Vec<Vec<Vec<Response>>> = answers.iter().map(repeated).collect();
     let judged = evaluation.judge(&responses)?;
+    let ties = evaluation.ties(&responses);
+    if ties > 0 {
+        output.talk(format_args!(
+            "{}: in {ties} of {} documents several choices were the likeliest, and the first of them was taken",
+            found.name,
+            evaluation.len()
+        ));
+    }
     let line = |sample: &Sample| evaluation.sample_line(sample, &responses[sample.document], None);
     let samples = judged.iter().map(line).collect::<Result<_, _>>()?;
     let aggregates = evaluation.aggregate(&judged, plan.resamples)?;
@@ -199,30 +220,50 @@ fn evaluate_task(
         entry: harness::results_entry(config, &aggregates),
         aggregates,
         samples,
+        ties,
         seconds: began.elapsed().as_secs_f64(),
     })
 }
 
+/// The profile as a protocol names it.
+fn profile_of(profile: inference::Profile) -> Profile {
+    match profile {
+        inference::Profile::Exact => Profile::Exact,
+        inference::Profile::Fast => Profile::Fast,
+    }
+}
+
+/// Cuts the documents into requests: of the size that was asked for, or large ones first and small ones at the end, so
+/// that no engine is long without work.
+fn cut(documents: &[Asked], batch: Option<usize>, engines: usize) -> VecDeque<&[Asked]> {
+    if let Some(batch) = batch {
+        return documents.chunks(batch.max(1)).collect();
+    }
+    let mut requests = VecDeque::new();
+    let mut rest = documents;
+    while !rest.is_empty() {
+        let size = (rest.len() / (2 * engines.max(1))).clamp(BATCH_DOCUMENTS_MIN, BATCH_DOCUMENTS_MAX);
+        let (request, later) = rest.split_at(size.min(rest.len()));
+        requests.push_back(request);
+        rest = later;
+    }
+    requests
+}
+
 impl Engines {
     fn start(plan: &Plan, model: &LocalModel) -> anyhow::Result<Self> {
-        let (mut first, loaded) = model.engine(1, plan.context_tokens)?;
+        let (mut first, loaded) = model.engine(1, plan.context_tokens, plan.profile)?;
         let description = first.describe()?;
         let mut engines = vec![first];
         for _ in 1..plan.workers.max(1) {
-            engines.push(model.engine(1, plan.context_tokens)?.0);
+            engines.push(model.engine(1, plan.context_tokens, plan.profile)?.0);
         }
         Ok(Self { engines, description, loaded })
     }
 
     /// Asks about all documents, several engines side by side; each answer is in the journal as soon as it is there.
-    fn ask_all(
-        &mut self,
-        documents: &[Asked],
-        batch: usize,
-        journal: &mut Journal,
-        bar: &ProgressBar,
-    ) -> anyhow::Result<()> {
-        let waiting: Mutex<VecDeque<&[Asked]>> = Mutex::new(documents.chunks(batch.max(1)).collect());
+    fn ask_all(&mut self, waiting: VecDeque<&[Asked]>, journal: &mut Journal, bar: &ProgressBar) -> anyhow::Result<()> {
+        let waiting = Mutex::new(waiting);
         let stop = AtomicBool::new(false);
         std::thread::scope(|scope| {
             let (sender, receiver) = mpsc::channel();
@@ -250,5 +291,22 @@ impl Engines {
             }
             outcome
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_hold_every_document_once_and_get_smaller_to_the_end() {
+        let documents: Vec<Asked> = (0..1000).map(|document| Asked { document, requests: Vec::new() }).collect();
+        for (batch, engines) in [(None, 1), (None, 2), (None, 64), (Some(7), 2)] {
+            let requests = cut(&documents, batch, engines);
+            let all: Vec<usize> = requests.iter().flat_map(|request| request.iter().map(|one| one.document)).collect();
+            assert_eq!(all, (0..1000).collect::<Vec<_>>());
+            assert!(requests.iter().all(|request| request.len() <= BATCH_DOCUMENTS_MAX));
+            assert!(requests.iter().zip(requests.iter().skip(1)).all(|(one, next)| one.len() >= next.len()));
+        }
     }
 }

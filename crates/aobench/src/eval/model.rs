@@ -9,7 +9,7 @@ use ao::{Id, sha256};
 use client::Client;
 use inference::gguf::Facts;
 use inference::sandbox::Limits;
-use inference::{ChildEngine, ChildOptions, ChildProgram, Engine, EngineOptions, ModelFile};
+use inference::{ChildEngine, ChildOptions, ChildProgram, Engine, EngineOptions, ModelFile, Profile};
 
 use crate::output::Output;
 
@@ -58,8 +58,9 @@ impl LocalModel {
         &self,
         threads: u32,
         context_tokens: u32,
+        profile: Profile,
     ) -> anyhow::Result<(Box<dyn Engine>, inference::LoadedModel)> {
-        let engine = EngineOptions { threads, context_tokens };
+        let engine = EngineOptions { threads, context_tokens, profile };
         let limits = Some(Limits::for_model(self.bytes, threads));
         let options = ChildOptions { engine, load_time: LOAD_TIME_MAX, request_time: REQUEST_TIME_MAX, limits };
         let mut engine: Box<dyn Engine> = Box::new(ChildEngine::new(ChildProgram::this()?, options));

@@ -15,6 +15,7 @@ mod command_line;
 mod crash;
 mod demo;
 mod eval;
+mod own_dataset;
 mod real_data;
 mod wasm_restart;
 mod worker;

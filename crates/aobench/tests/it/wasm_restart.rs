@@ -73,19 +73,24 @@ async fn many_processes_are_where_they_were_soon_after_a_kill() {
     let port = free_port();
     let node = RunningNode::start(folder.path(), port, 0);
     let client = node.client("funder");
-    let mut processes = Vec::new();
+    let (mut processes, mut lasts) = (Vec::new(), Vec::new());
     for number in 0..many {
         let process = client.spawn(id, Tags::new().with("Name", format!("process-{number}")), "").await.unwrap();
         let code = format!(
             "N = {number}; Handlers.add('Count', 'Count', function(m) N = N + 1000; m.reply({{ Data = tostring(N) }}) end)"
         );
         client.send(process, eval(), code).await.unwrap();
-        for _ in 1..MESSAGES {
-            client.send(process, count(), "").await.unwrap();
+        let mut last = process;
+        for _ in 0..MESSAGES {
+            last = client.send(process, count(), "").await.unwrap();
         }
         processes.push(process);
+        lasts.push(last);
     }
-    let expected: Vec<String> = (0..many).map(|number| (number + MESSAGES * 1000).to_string()).collect();
+    for (process, last) in processes.iter().zip(&lasts) {
+        client.result(process, last).await.unwrap();
+    }
+    let expected: Vec<String> = (0..many).map(|number| (number + (MESSAGES + 1) * 1000).to_string()).collect();
     assert_eq!(counts(&client, &processes).await, expected);
     // At rest for a moment, so that what each has done is written down.
     tokio::time::sleep(Duration::from_millis(node::limits::WASM_SNAPSHOT_REST_MS + 2000)).await;

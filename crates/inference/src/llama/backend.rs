@@ -10,7 +10,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use llama_cpp_2::llama_backend::LlamaBackend;
 use llama_cpp_sys_2 as sys;
 
-use crate::engine::Description;
+use crate::engine::{Description, Profile};
 use crate::error::InferenceError;
 
 /// The version of the crate that carries llama.cpp; the workspace manifest pins it.
@@ -58,7 +58,7 @@ fn check_processor() -> Result<(), InferenceError> {
 }
 
 /// What this llama.cpp is.
-pub(super) fn describe() -> Description {
+pub(super) fn describe(profile: Profile) -> Description {
     // SAFETY: takes nothing and returns a static string that ends with a zero byte.
     let version = unsafe { CStr::from_ptr(sys::llama_version()) }.to_string_lossy();
     // SAFETY: takes nothing and returns a string that ends with a zero byte and lives as long as the process. It is
@@ -69,7 +69,7 @@ pub(super) fn describe() -> Description {
         engine: format!("llama.cpp {version} ({CRATE_VERSION})"),
         build: format!("release {}", features.join(" ")),
         instruction_set: widest_instruction_set(features),
-        profile: "exact".to_owned(),
+        profile: profile.name().to_owned(),
     }
 }
 

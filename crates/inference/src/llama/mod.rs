@@ -6,12 +6,15 @@
 mod backend;
 mod chat;
 mod embed;
+mod fast;
 mod likelihood;
 mod model;
 mod output_text;
+mod rate;
 mod schedule;
+mod trie;
 
-use crate::engine::{Description, Engine, EngineOptions, LoadedModel, ModelFile};
+use crate::engine::{Description, Engine, EngineOptions, LoadedModel, ModelFile, Profile};
 use crate::error::InferenceError;
 use crate::limits::TEXT_BYTES_PER_TOKEN;
 use crate::prefix::trie_order;
@@ -19,8 +22,9 @@ use crate::request::{Embedded, Finish, GenerateRequest, Generated, Progress, Sco
 use model::{Model, Purpose, Vocabulary};
 
 pub use backend::send_log_to_standard_error;
+pub use rate::prompt_tokens_per_second;
 
-/// llama.cpp in this process, profile `exact`.
+/// llama.cpp in this process.
 #[derive(Debug)]
 pub struct LlamaEngine {
     options: EngineOptions,
@@ -41,6 +45,18 @@ impl LlamaEngine {
         self.model.as_mut().ok_or(InferenceError::NoModel)
     }
 
+    /// How many tokens must at least be computed for a request: those of the trie of all its texts, the last one of
+    /// each text not counted. What an engine's time can be measured against.
+    pub fn distinct_tokens(&mut self, request: &ScoreRequest) -> Result<usize, InferenceError> {
+        let encoded = EncodedScore::all(&self.made_to(Purpose::Continue)?.vocabulary(), request);
+        let mut trie = trie::Trie::default();
+        for prompt in &encoded {
+            let end = trie.add_context(prompt.as_ref(), 0, 0);
+            prompt.continuations.iter().for_each(|continuation| trie.add_continuation(end, continuation, 0, 0));
+        }
+        Ok(trie.nodes().len())
+    }
+
     /// The model, if it is made for what is asked.
     fn made_to(&mut self, purpose: Purpose) -> Result<&mut Model, InferenceError> {
         let model = self.model()?;
@@ -51,7 +67,7 @@ impl LlamaEngine {
 
 impl Engine for LlamaEngine {
     fn describe(&mut self) -> Result<Description, InferenceError> {
-        Ok(backend::describe())
+        Ok(backend::describe(self.options.profile))
     }
 
     fn load(&mut self, file: &ModelFile) -> Result<LoadedModel, InferenceError> {
@@ -74,13 +90,13 @@ impl Engine for LlamaEngine {
         request: &ScoreRequest,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Vec<Scored>, InferenceError> {
+        let profile = self.options.profile;
         let model = self.made_to(Purpose::Continue)?;
-        let system = request.system_prompt.as_deref();
-        let encoded: Vec<EncodedScore> = {
-            let vocabulary = model.vocabulary();
-            request.prompts.iter().map(|prompt| EncodedScore::new(&vocabulary, system, prompt)).collect()
-        };
-        in_trie_order(&encoded, progress, |prompt| prompt.score(model))
+        let encoded = EncodedScore::all(&model.vocabulary(), request);
+        match profile {
+            Profile::Exact => in_trie_order(&encoded, progress, |prompt| prompt.score(model)),
+            Profile::Fast => fast::score(model, &encoded, progress),
+        }
     }
 
     fn generate(
@@ -172,6 +188,11 @@ struct EncodedScore {
 }
 
 impl EncodedScore {
+    fn all(vocabulary: &Vocabulary<'_>, request: &ScoreRequest) -> Vec<Self> {
+        let system = request.system_prompt.as_deref();
+        request.prompts.iter().map(|prompt| Self::new(vocabulary, system, prompt)).collect()
+    }
+
     /// Cuts between context and continuation as lm-evaluation-harness does (`TemplateLM._encode_pair`): spaces at the
     /// end of the context belong to the continuation; the whole text is tokenised, and what lies beyond the number of
     /// the context's own tokens is the continuation.

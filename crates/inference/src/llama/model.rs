@@ -19,10 +19,10 @@ use llama_cpp_2::vocab::LlamaVocab;
 use super::backend;
 use super::chat::{ChatFrame, Text};
 use super::embed;
-use crate::engine::{EngineOptions, LoadedModel, ModelFile};
+use crate::engine::{EngineOptions, LoadedModel, ModelFile, Profile};
 use crate::error::InferenceError;
 use crate::gguf::{self, Header};
-use crate::limits::{BRANCHES_MAX, LOGIT_ROWS_MAX, TEXT_BYTES_PER_TOKEN};
+use crate::limits::{BRANCHES_MAX, EXACT_BATCH_TOKENS, FAST_BATCH_TOKENS, FAST_BRANCHES_MAX, TEXT_BYTES_PER_TOKEN};
 
 /// Prompts are computed in chunks of this many tokens (see [`crate::prefix`]). Part of the profile `exact`: another
 /// number gives other bits.
@@ -46,7 +46,7 @@ pub(super) struct Model {
     pub(super) context: ManuallyDrop<LlamaContext<'static>>,
     loaded: NonNull<LlamaModel>,
     pub(super) batch: LlamaBatch<'static>,
-    /// The tokens of the whole chunks that are in sequence 0 of the cache.
+    /// The tokens that are in sequence 0 of the cache; in the profile `exact` those of whole chunks only.
     pub(super) cached: Vec<i32>,
     /// Whether the cache can forget the end of a sequence; recurrent models cannot.
     pub(super) can_share: bool,
@@ -78,6 +78,25 @@ impl Drop for Model {
 impl Model {
     /// Checks the file, then loads it.
     pub(super) fn load(file: &ModelFile, options: &EngineOptions) -> Result<(Self, LoadedModel), InferenceError> {
+        Self::load_with(file, options, continuing_parameters)
+    }
+
+    /// The same for computations of a whole context, one sequence at a time; in the profile `fast` with flash attention.
+    pub(super) fn load_for_batches(
+        file: &ModelFile,
+        options: &EngineOptions,
+    ) -> Result<(Self, LoadedModel), InferenceError> {
+        Self::load_with(file, options, |options, context_tokens| {
+            let parameters = continuing_parameters(options, context_tokens);
+            parameters.with_n_batch(context_tokens).with_n_ubatch(context_tokens).with_n_seq_max(1)
+        })
+    }
+
+    fn load_with(
+        file: &ModelFile,
+        options: &EngineOptions,
+        continuing_parameters: impl FnOnce(&EngineOptions, u32) -> LlamaContextParams,
+    ) -> Result<(Self, LoadedModel), InferenceError> {
         let backend = backend::start()?;
         let (opened, header) = check(file)?;
         backend::take_reason();
@@ -104,7 +123,7 @@ impl Model {
                 embedding_parameters(options, context_tokens).with_pooling_type(pooling)
             }
         };
-        let batch_tokens = parameters.n_batch() as usize;
+        let (batch_tokens, sequences) = (parameters.n_batch() as usize, parameters.n_seq_max() as i32);
         let can_share = !model.is_recurrent() && !model.is_hybrid();
         let chat = ChatFrame::of(&model);
         let loaded = NonNull::from(Box::leak(Box::new(model)));
@@ -115,7 +134,7 @@ impl Model {
             drop(unsafe { Box::from_raw(loaded.as_ptr()) });
             InferenceError::Model { reason: reason_or(&error.to_string()) }
         })?;
-        let batch = LlamaBatch::new(batch_tokens, 1);
+        let batch = LlamaBatch::new(batch_tokens, sequences);
         let context_tokens = context_tokens as usize;
         let context = ManuallyDrop::new(context);
         let (cached, architecture) = (Vec::new(), header.architecture);
@@ -189,8 +208,17 @@ fn reopened(file: &File, otherwise: &Path) -> PathBuf {
 }
 
 fn continuing_parameters(options: &EngineOptions, context_tokens: u32) -> LlamaContextParams {
-    let batch = CHUNK_TOKENS.max(LOGIT_ROWS_MAX) as u32;
-    exact_parameters(options, context_tokens, batch).with_n_seq_max(BRANCHES_MAX as u32 + 1).with_kv_unified(true)
+    let (batch, branches) = match options.profile {
+        Profile::Exact => (EXACT_BATCH_TOKENS, BRANCHES_MAX),
+        Profile::Fast => (FAST_BATCH_TOKENS, FAST_BRANCHES_MAX),
+    };
+    let parameters = exact_parameters(options, context_tokens, batch as u32)
+        .with_n_seq_max(branches as u32 + 1)
+        .with_kv_unified(true);
+    match options.profile {
+        Profile::Exact => parameters,
+        Profile::Fast => parameters.with_flash_attention_policy(llama_cpp_sys_2::LLAMA_FLASH_ATTN_TYPE_AUTO),
+    }
 }
 
 /// An encoder sees a whole text at once: the longest one is one batch.

@@ -1,9 +1,8 @@
 //! The profile `exact`: which tokens are computed together.
 //!
 //! 1. The prompt's whole chunks, each alone, taken over from the prompt before where the tokens agree.
-//! 2. The prompt's tail, alone. Its last logits are the first token of an answer, whether generated or scored.
-//! 3. Generating: one token at a time. Scoring: the continuations of this prompt side by side, on copies of its
-//!    sequence that share its cells.
+//! 2. Generating: the prompt's tail, alone, then one token at a time. Scoring: the tail with the continuations of this
+//!    prompt as one trie, on copies of the sequence that share its cells.
 //!
 //! Nothing of another prompt is ever in the same decode, and the cells are filled from the first one on, so the bits
 //! of a result depend on its own prompt (and its own continuations) alone.
@@ -12,29 +11,14 @@ use std::ops::Range;
 
 use llama_cpp_2::token::LlamaToken;
 
-use super::likelihood::{greedy, is_broken, log_probability};
+use super::likelihood::{Row, greedy, is_broken};
 use super::model::{CHUNK_TOKENS, Model, reason_or};
 use super::output_text::OutputText;
+use super::trie::Trie;
 use crate::error::InferenceError;
-use crate::limits::{BRANCHES_MAX, LOGIT_ROWS_MAX};
+use crate::limits::{BRANCHES_MAX, EXACT_BATCH_TOKENS, LOGIT_ROWS_MAX};
 use crate::prefix::Plan;
 use crate::request::{Finish, GenerateRequest, Generated, Likelihood};
-
-/// One token to be computed.
-#[derive(Debug, Clone, Copy)]
-struct Cell {
-    token: i32,
-    position: usize,
-    sequence: usize,
-    wants_logits: bool,
-}
-
-/// A continuation that needs more than the prompt's last logits.
-#[derive(Debug)]
-struct Branch<'tokens> {
-    continuation: usize,
-    tokens: &'tokens [i32],
-}
 
 impl Model {
     /// Continues a prompt greedily.
@@ -49,12 +33,13 @@ impl Model {
         let mut output = OutputText::new(request);
         let mut tokens = 0;
         let mut position = prompt.len();
-        let mut last = self.prefill(prompt)?;
+        let tail = self.prefill(prompt)?;
+        self.decode(&prompt[tail..], tail, true)?;
         let finish = loop {
             if tokens == request.max_tokens {
                 break Finish::Length;
             }
-            let token = greedy(self.logits(last));
+            let token = greedy(self.logits(-1));
             let (ends, piece) = {
                 let vocabulary = self.vocabulary();
                 (vocabulary.ends_text(token), vocabulary.piece(token))
@@ -70,8 +55,7 @@ impl Model {
                 break Finish::Length;
             }
             if tokens < request.max_tokens {
-                self.decode(&[Cell { token, position, sequence: 0, wants_logits: true }])?;
-                last = 0;
+                self.decode(&[token], position, true)?;
                 position += 1;
             }
         };
@@ -84,46 +68,43 @@ impl Model {
         context: &[i32],
         continuations: &[Vec<i32>],
     ) -> Result<Option<Vec<Likelihood>>, InferenceError> {
-        // The last token of a continuation is looked up, not computed.
-        let longest = continuations.iter().map(Vec::len).max().unwrap_or(0).saturating_sub(1);
-        if context.len() + longest > self.context_tokens() {
+        if !self.fits(context, continuations) {
             return Ok(None);
         }
         self.keeping_order(|model| model.score_within(context, continuations)).map(Some)
     }
 
+    /// Whether the context with any of the continuations fits. The last token of a continuation is looked up, not
+    /// computed.
+    pub(super) fn fits(&self, context: &[i32], continuations: &[Vec<i32>]) -> bool {
+        let longest = continuations.iter().map(Vec::len).max().unwrap_or(0).saturating_sub(1);
+        context.len() + longest <= self.context_tokens()
+    }
+
     fn score_within(&mut self, context: &[i32], continuations: &[Vec<i32>]) -> Result<Vec<Likelihood>, InferenceError> {
         let mut results = vec![Likelihood { log_probability: 0.0, is_greedy: true }; continuations.len()];
-        let last = self.prefill(context)?;
-        let logits = self.logits(last);
-        for (result, continuation) in results.iter_mut().zip(continuations) {
-            if let Some(&first) = continuation.first() {
-                result.add(logits, first);
+        for group in self.groups(context.len(), continuations) {
+            // Without sharing, each continuation spoils the sequence for the next one.
+            let base = self.prefill(context)?;
+            let mut trie = Trie::default();
+            for (place, result) in group.clone().enumerate() {
+                let sequence = if self.can_share { place as i32 + 1 } else { 0 };
+                let end = trie.add_context(context, base, sequence);
+                trie.add_continuation(end, &continuations[result], sequence, result);
             }
-        }
-        let branches: Vec<Branch<'_>> = continuations
-            .iter()
-            .enumerate()
-            .filter(|(_, tokens)| tokens.len() > 1)
-            .map(|(continuation, tokens)| Branch { continuation, tokens })
-            .collect();
-        for group in self.groups(context.len(), &branches) {
-            if !self.can_share {
-                // Each branch spoils the sequence for the next one.
-                self.prefill(context)?;
-            }
-            self.score_group(context.len(), &branches[group], &mut results)?;
+            let copies = if self.can_share { group.len() as i32 } else { 0 };
+            self.compute_trie(&trie, 1..copies + 1, EXACT_BATCH_TOKENS, &mut results)?;
         }
         Ok(results)
     }
 
-    /// Cuts the branches into groups that fit into the cache beside the context.
-    fn groups(&self, context: usize, branches: &[Branch<'_>]) -> Vec<Range<usize>> {
+    /// Cuts the continuations into groups that fit into the cache beside the context.
+    fn groups(&self, context: usize, continuations: &[Vec<i32>]) -> Vec<Range<usize>> {
         let together = if self.can_share { BRANCHES_MAX } else { 1 };
         let mut groups: Vec<Range<usize>> = Vec::new();
         let mut cells = 0;
-        for (index, branch) in branches.iter().enumerate() {
-            let more = branch.tokens.len() - 1;
+        for (index, continuation) in continuations.iter().enumerate() {
+            let more = continuation.len().saturating_sub(1);
             match groups.last_mut() {
                 Some(group) if group.len() < together && context + cells + more <= self.context_tokens() => {
                     group.end = index + 1;
@@ -138,66 +119,86 @@ impl Model {
         groups
     }
 
-    /// Computes a group of branches side by side and adds up what their tokens' probabilities are.
-    fn score_group(
+    /// Computes a trie that goes on from what is in sequence 0, and adds up what the probabilities of its targets are.
+    /// The `copies` are sequences that share the cells of sequence 0, and are forgotten at the end.
+    pub(super) fn compute_trie(
         &mut self,
-        context: usize,
-        group: &[Branch<'_>],
+        trie: &Trie,
+        copies: Range<i32>,
+        batch_tokens: usize,
         results: &mut [Likelihood],
     ) -> Result<(), InferenceError> {
-        let mut cells = Vec::new();
-        let mut targets = Vec::new();
-        for (index, branch) in group.iter().enumerate() {
-            let sequence = if self.can_share { index + 1 } else { 0 };
-            if self.can_share {
-                self.context
-                    .kv_cache_seq_cp(0, sequence as i32, None, None)
-                    .map_err(|error| compute(&error.to_string()))?;
-            }
-            for (offset, pair) in branch.tokens.windows(2).enumerate() {
-                cells.push(Cell { token: pair[0], position: context + offset, sequence, wants_logits: true });
-                targets.push((branch.continuation, pair[1]));
-            }
+        for sequence in copies.clone() {
+            let copied = self.context.kv_cache_seq_cp(0, sequence, None, None);
+            copied.map_err(|error| compute(&error.to_string()))?;
         }
-        for (cells, targets) in cells.chunks(LOGIT_ROWS_MAX).zip(targets.chunks(LOGIT_ROWS_MAX)) {
-            self.decode(cells)?;
-            for (row, &(continuation, token)) in targets.iter().enumerate() {
-                let logits = self.logits(row as i32);
-                results[continuation].add(logits, token);
+        let mut nodes = trie.nodes();
+        while !nodes.is_empty() {
+            let rows = nodes.iter().scan(0, |rows, node| {
+                *rows += usize::from(node.wants_logits());
+                Some(*rows)
+            });
+            let count = rows.take(batch_tokens).take_while(|&rows| rows <= LOGIT_ROWS_MAX).count();
+            let (now, later) = nodes.split_at(count);
+            self.batch.clear();
+            for node in now {
+                self.add_to_batch(node.token, node.position, &node.sequences, node.wants_logits())?;
             }
+            self.decode_batch()?;
+            for (place, node) in now.iter().enumerate().filter(|(_, node)| !node.targets.is_empty()) {
+                let row = Row::new(self.logits(place as i32));
+                for &(result, token) in &node.targets {
+                    results[result].log_probability += row.log_probability(token);
+                    results[result].is_greedy &= row.is_greedy(token);
+                }
+            }
+            nodes = later;
         }
-        let copies = if self.can_share { group.len() } else { 0 };
-        (1..=copies).try_for_each(|sequence| self.forget(Some(sequence as u32), 0))
+        copies.into_iter().try_for_each(|sequence| self.forget(Some(sequence.unsigned_abs()), 0))
     }
 
-    /// Computes a prompt and says which row of the last decode holds its last logits.
-    fn prefill(&mut self, prompt: &[i32]) -> Result<i32, InferenceError> {
+    /// Computes the whole chunks of a prompt that are not in the cache; says where its tail begins.
+    fn prefill(&mut self, prompt: &[i32]) -> Result<usize, InferenceError> {
         if !self.can_share {
             self.reset();
         }
         let plan = Plan::new(&self.cached, prompt, CHUNK_TOKENS);
-        self.forget(Some(0), plan.reused)?;
-        self.cached.truncate(plan.reused);
-        let cell =
-            |position: usize, wants_logits| Cell { token: prompt[position], position, sequence: 0, wants_logits };
+        self.keep(plan.reused)?;
         for chunk in plan.chunks() {
-            let cells: Vec<Cell> = chunk.clone().map(|position| cell(position, false)).collect();
-            self.decode(&cells)?;
+            self.decode(&prompt[chunk.clone()], chunk.start, false)?;
             self.cached.extend_from_slice(&prompt[chunk]);
         }
-        let last = plan.tail.end - 1;
-        let cells: Vec<Cell> = plan.tail.clone().map(|position| cell(position, position == last)).collect();
-        self.decode(&cells)?;
-        Ok((cells.len() - 1) as i32)
+        Ok(plan.tail.start)
     }
 
-    fn decode(&mut self, cells: &[Cell]) -> Result<(), InferenceError> {
+    /// Forgets what is in sequence 0 from a position on.
+    pub(super) fn keep(&mut self, tokens: usize) -> Result<(), InferenceError> {
+        self.forget(Some(0), tokens)?;
+        self.cached.truncate(tokens);
+        Ok(())
+    }
+
+    /// Computes tokens that follow each other in sequence 0; the logits after the last one are in the last row.
+    fn decode(&mut self, tokens: &[i32], start: usize, wants_logits: bool) -> Result<(), InferenceError> {
         self.batch.clear();
-        for cell in cells {
-            self.batch
-                .add(LlamaToken(cell.token), cell.position as i32, &[cell.sequence as i32], cell.wants_logits)
-                .map_err(|error| compute(&error.to_string()))?;
+        for (offset, &token) in tokens.iter().enumerate() {
+            self.add_to_batch(token, start + offset, &[0], wants_logits && offset + 1 == tokens.len())?;
         }
+        self.decode_batch()
+    }
+
+    fn add_to_batch(
+        &mut self,
+        token: i32,
+        position: usize,
+        sequences: &[i32],
+        wants_logits: bool,
+    ) -> Result<(), InferenceError> {
+        let added = self.batch.add(LlamaToken(token), position as i32, sequences, wants_logits);
+        added.map_err(|error| compute(&error.to_string()))
+    }
+
+    fn decode_batch(&mut self) -> Result<(), InferenceError> {
         self.context.decode(&mut self.batch).map_err(|error| compute(&reason_or(&error.to_string())))
     }
 
@@ -224,7 +225,7 @@ impl Model {
 
     /// Runs a computation and empties the cache if it failed or met numbers that are none: a masked cell is multiplied
     /// by zero, which does not silence an infinity that a prompt has left there.
-    fn keeping_order<R>(
+    pub(super) fn keeping_order<R>(
         &mut self,
         compute: impl FnOnce(&mut Self) -> Result<R, InferenceError>,
     ) -> Result<R, InferenceError> {
@@ -233,13 +234,6 @@ impl Model {
             self.reset();
         }
         result
-    }
-}
-
-impl Likelihood {
-    fn add(&mut self, logits: &[f32], token: i32) {
-        self.log_probability += log_probability(logits, token);
-        self.is_greedy &= greedy(logits) == token;
     }
 }
 

@@ -7,15 +7,16 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
-use ao::DataItem;
 use ao::limits::ITEM_BYTES_MAX;
+use ao::{DataItem, Id};
 
 use super::body;
 use super::error::HttpError;
 use super::extract::{PathId, QueryOf, parse_id};
+use super::limits::SPAWN_WAIT;
 use super::state::{Shared, one_more};
-use super::wire::Acknowledged;
-use crate::core::Core;
+use super::wire::{Acknowledged, unbelieved};
+use crate::core::{Core, StoredResult};
 use crate::log::LeftOut;
 
 /// The query of AO's assign: which message, to which process.
@@ -43,8 +44,27 @@ pub(crate) async fn post(
     let item = DataItem::parse(&bytes)?;
     drop(bytes);
     let submitted = shared.core.submit(item).await?;
-    let answer = Acknowledged { message: "Processing DataItem", id: submitted.id, process_id: submitted.process };
+    if let Some(process) = submitted.process {
+        spawned(&shared, process).await?;
+    }
+    let answer = Acknowledged {
+        message: "Processing DataItem",
+        id: submitted.id,
+        process_id: submitted.process,
+        warning: submitted.unbelieved.map(unbelieved),
+    };
     Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
+}
+
+/// An error if a process of a native module could not be spawned, which shows at once: its tags or its data are wrong.
+pub(super) async fn spawned(shared: &Shared, process: Id) -> Result<(), HttpError> {
+    if !shared.blocking(move |core| core.is_native(&process)).await? {
+        return Ok(());
+    }
+    let spawn = shared.core.result(&process, &process, SPAWN_WAIT);
+    let Some(Ok(StoredResult { outcome: Err(fault), .. })) = shared.unless_stopping(spawn).await else { return Ok(()) };
+    let text = format!("the process {process} could not be spawned: {fault}");
+    Err(HttpError::new(StatusCode::UNPROCESSABLE_ENTITY, "spawn-failed", text))
 }
 
 /// `POST /?process-id=&assign=[&exclude=]`: gives a process a message that was sent to another. Native processes take none.
@@ -60,8 +80,7 @@ async fn assign(shared: &Shared, query: &PostQuery) -> Result<Response, HttpErro
     let (message, process) = (parse_id(message)?, parse_id(process)?);
     let left_out = left_out(query.exclude.as_deref().unwrap_or_default())?;
     let module = shared.blocking(move |core: &Core| core.process(&process).map(|summary| summary.module)).await?;
-    let takes = shared.blocking(move |core| core.takes_assignments(&process)).await?;
-    if !takes {
+    if shared.blocking(move |core| core.is_native(&process)).await? {
         let text = format!(
             "the process {process} is of the native module '{module}', which takes no messages that were sent to others: \
              send it a message of its own"
@@ -72,7 +91,7 @@ async fn assign(shared: &Shared, query: &PostQuery) -> Result<Response, HttpErro
     let slot = shared.core.assign(process, message, left_out).await?.ok_or_else(unknown)?.slot;
     let records = shared.blocking(move |core| core.records(&process, slot, 1)).await?;
     let id = records.first().map(|record| record.assignment_item.id()).ok_or_else(unknown)?;
-    let answer = Acknowledged { message: "Processing Assignment", id, process_id: None };
+    let answer = Acknowledged { message: "Processing Assignment", id, process_id: None, warning: None };
     Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
 }
 

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use ao::{Effects, Message, MessageKind};
-use processes::{Env, Module, module_by_id, module_by_name, module_id};
+use processes::{Env, Module, Publication, module_by_id, module_by_name, module_id};
 
 use super::process_file::ProcessFile;
 use crate::console;
-use crate::gateway::Gateway;
+use crate::gateway::{AddedModule, Gateway};
 use crate::wasm::{self, Failure};
 
 /// What a process runs.
@@ -97,6 +97,11 @@ impl Programs {
         self.wasm.gateway()
     }
 
+    /// The modules that were added as files since this was asked last.
+    pub(crate) fn added_modules(&self) -> Vec<AddedModule> {
+        self.wasm.added_modules()
+    }
+
     /// The host of the WebAssembly modules.
     pub(super) fn wasm(&self) -> &wasm::Host {
         &self.wasm
@@ -112,9 +117,12 @@ impl Program {
         }
     }
 
-    /// Whether it is a module of AO, and not of this binary.
-    pub(crate) const fn is_wasm(&self) -> bool {
-        matches!(self, Self::Wasm(_))
+    /// What a native module publishes.
+    pub(super) fn publications(&self) -> Option<&'static [Publication]> {
+        match self {
+            Self::Native(module) => Some(module.publications()),
+            Self::Wasm(_) => None,
+        }
     }
 
     /// The clocks that run from the spawn on.

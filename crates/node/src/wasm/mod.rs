@@ -23,7 +23,7 @@ mod resident;
 mod snapshot;
 mod visible;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -31,7 +31,7 @@ use std::time::Duration;
 use ao::{Id, Tags};
 use processes::Env;
 
-use crate::gateway::Gateway;
+use crate::gateway::{AddedModule, Gateway};
 use crate::limits;
 use drive::{Admissible, Drive};
 use engine::Machine;
@@ -75,6 +75,8 @@ pub(crate) struct Host {
     machine: Mutex<Option<Arc<Machine>>>,
     programs: Mutex<BTreeMap<Id, Arc<Program>>>,
     heat: Mutex<Heat>,
+    /// Files of added modules that were told to who asked.
+    told: Mutex<BTreeSet<PathBuf>>,
 }
 
 /// Which processes are in memory, and in which order they were used.
@@ -105,6 +107,7 @@ impl Host {
             machine: Mutex::default(),
             programs: Mutex::default(),
             heat: Mutex::default(),
+            told: Mutex::default(),
         }
     }
 
@@ -116,6 +119,11 @@ impl Host {
     /// Whether a module can be run; the error says why one that is here cannot.
     pub(crate) fn has(&self, id: &Id) -> Result<bool, String> {
         Ok(self.library.find(id)?.is_some())
+    }
+
+    /// The modules that were added as files since this was asked last.
+    pub(crate) fn added_modules(&self) -> Vec<AddedModule> {
+        self.library.added_since(&mut lock(&self.told))
     }
 
     /// A process of a module, if the module is here.

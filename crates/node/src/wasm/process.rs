@@ -209,7 +209,9 @@ impl Process {
         let began = Instant::now();
         let answer = hot.instance.handle(&input.message, &self.environment, input.now_ms, sandbox);
         hot.instructions = hot.instance.fuel_used();
-        let outcome = answer.and_then(|json| answer::effects(&json)).and_then(accept);
+        let gas_used = hot.instructions;
+        let counted = |effects| Effects { gas_used, ..effects };
+        let outcome = answer.and_then(|json| answer::effects(&json)).map(counted).and_then(accept);
         if !message.read_only {
             hot.slot = Some(message.slot);
         }

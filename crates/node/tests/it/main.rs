@@ -25,4 +25,6 @@ mod wasm_assign;
 mod wasm_gateway;
 mod wasm_hostile;
 mod wasm_modules;
+mod wasm_packages;
 mod wasm_place;
+mod wasm_published;

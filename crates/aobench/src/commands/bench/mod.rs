@@ -1,5 +1,7 @@
 //! `aobench bench`: what this machine does, beside a ceiling that is measured in the same run.
 
+#[cfg(feature = "llama")]
+mod eval;
 mod transfers;
 mod wasm;
 
@@ -10,6 +12,8 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use node::bench::LogBench;
 
+#[cfg(feature = "llama")]
+use self::eval::EvalBenchArguments;
 use self::transfers::TransferArguments;
 use self::wasm::WasmArguments;
 use crate::output::{Column, Output, table};
@@ -21,6 +25,9 @@ pub(crate) enum BenchCommand {
     Log(LogArguments),
     /// Token transfers a second through HTTP: verified, applied, notices delivered; beside verification alone
     Transfers(TransferArguments),
+    #[cfg(feature = "llama")]
+    /// Questions a second that `aobench eval` scores, beside the arithmetic ceiling and the programs used for it today
+    Eval(Box<EvalBenchArguments>),
     /// Messages to aos, beside AO's own host of the same module; and whether both answer alike
     Wasm(WasmArguments),
 }
@@ -40,6 +47,8 @@ pub(crate) async fn run(command: BenchCommand, output: Output) -> anyhow::Result
     match command {
         BenchCommand::Log(arguments) => log(arguments, output).await,
         BenchCommand::Transfers(arguments) => transfers::run(&arguments, output).await,
+        #[cfg(feature = "llama")]
+        BenchCommand::Eval(arguments) => eval::run(*arguments, output).await,
         BenchCommand::Wasm(arguments) => wasm::run(arguments, output).await,
     }
 }
