@@ -12,6 +12,7 @@ import './checks/gateway.mjs'
 import './checks/services.mjs'
 import './checks/original.mjs'
 import './checks/aos.mjs'
+import './checks/modules.mjs'
 
 const node = await startNode()
 let good = false

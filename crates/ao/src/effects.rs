@@ -32,6 +32,15 @@ pub struct Spawn {
     pub anchor: String,
 }
 
+/// A message that was sent to one process and is to be given to others as well.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Assigned {
+    /// The message.
+    pub message: Id,
+    /// Who is to be given it.
+    pub processes: Vec<Id>,
+}
+
 /// What the caller sees of a message that was handled.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Output {
@@ -52,6 +61,9 @@ pub struct Effects {
     pub messages: Vec<Outgoing>,
     /// Processes to be spawned.
     pub spawns: Vec<Spawn>,
+    /// Messages that were sent to others and are to be given to more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assignments: Vec<Assigned>,
     /// What the caller sees.
     pub output: Output,
     /// When the process wants to be woken by a tick with `Action=Wake`, milliseconds since 1970. A process has one alarm:

@@ -28,7 +28,7 @@ pub mod wallet;
 pub use assignment::{Assignment, HashChain};
 pub use avro::TagsError;
 pub use deep_hash::{DEEP_HASH_LENGTH, DeepHash, deep_hash};
-pub use effects::{Effects, Outgoing, Output, Spawn, data_text};
+pub use effects::{Assigned, Effects, Outgoing, Output, Spawn, data_text};
 pub use hash::{hash_parts, sha256};
 pub use id::{ID_TEXT_LENGTH, Id, IdError};
 pub use item::{DataItem, ItemError, ItemHeader};

@@ -12,11 +12,12 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
 use crate::admission::{self, Request};
+use crate::assign;
 use crate::clock::Clock;
 use crate::cron::Cron;
 use crate::error::{LogError, ReadError, SubmitError};
 use crate::gateway::{self, Gateway, Held, Transaction};
-use crate::log::{AoChain, Append, Body, Log, Logged, Receipt, Stream};
+use crate::log::{AoChain, Append, Body, LeftOut, Log, Logged, Receipt, Stream};
 use crate::metrics::Metrics;
 use crate::runtime::{Entry, Information, Programs, Runtime};
 use crate::{authority, inbox, limits, runtime};
@@ -239,6 +240,23 @@ impl Core {
         Ok(Submitted { id: item.id(), process: None, slot, fresh, unbelieved: None })
     }
 
+    /// Gives a process a message that was sent to another: the record that holds it there. `left_out` names fields that are
+    /// not given. Nothing if no message of this node has that id.
+    pub(crate) async fn assign(
+        &self,
+        process: Id,
+        message: Id,
+        left_out: LeftOut,
+    ) -> Result<Option<Receipt>, SubmitError> {
+        let entry = self.parts.runtime.entry(&process).ok_or(SubmitError::UnknownProcess(process))?;
+        refuse_backlog(&entry)?;
+        let (gateway, log) = (Arc::clone(&self.parts.gateway), Arc::clone(&self.parts.log));
+        let found = tokio::task::spawn_blocking(move || assign::find(&gateway, &*log, &message)).await;
+        let found = found.map_err(|_| SubmitError::Busy("looking for a message failed".to_owned()))?;
+        let Some(found) = found? else { return Ok(None) };
+        self.append(found.given_to(process, 0, left_out)).await.map(Some)
+    }
+
     fn information(&self, entry: &Entry) -> Result<Arc<Information>, SubmitError> {
         self.parts.runtime.information(entry).map_err(|error| SubmitError::Busy(error.to_string()))
     }
@@ -447,7 +465,7 @@ impl Core {
         match transaction.held {
             Held::Slot(process, slot) => match Body::decode(&self.logged(&process, slot)?.body) {
                 Ok(Body::Item { item, .. }) => ItemHeader::parse(&item).ok().flatten(),
-                Ok(Body::Pushed(_) | Body::Tick(_)) | Err(_) => None,
+                Ok(Body::Pushed(_) | Body::Tick(_) | Body::Assigned(_)) | Err(_) => None,
             },
             Held::Bundle(_) | Held::Elsewhere => self.gateway().find(&transaction.id).ok()??.header().ok(),
         }
@@ -554,6 +572,7 @@ fn record(logged: &Logged, (assignment, assignment_item): (Assignment, DataItem)
     let body = Body::decode(&logged.body).map_err(damaged)?;
     let item = match &body {
         Body::Item { item, .. } => Some(item.clone()),
+        Body::Assigned(assigned) => assigned.item(),
         Body::Pushed(_) | Body::Tick(_) => None,
     };
     Ok(Record { assignment, assignment_item, message: body.into_message(logged).map_err(damaged)?, item })

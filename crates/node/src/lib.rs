@@ -8,6 +8,7 @@
 
 mod actors;
 mod admission;
+mod assign;
 mod audit;
 mod authority;
 pub mod bench;

@@ -110,5 +110,10 @@ pub const WASM_PROGRAMS_MAX: usize = 16;
 /// Messages after which a snapshot is written: what a node at most runs again after a crash.
 pub const WASM_SNAPSHOT_MESSAGES: usize = 256;
 
-/// Work after which a snapshot is written, milliseconds.
-pub const WASM_SNAPSHOT_WORK_MS: u64 = 2000;
+/// Work after which a snapshot is written, milliseconds: what a process at most does again after a crash before it answers.
+/// Writing one takes some milliseconds.
+pub const WASM_SNAPSHOT_WORK_MS: u64 = 250;
+
+/// How long a thread has had nothing to do before it writes a snapshot that is not due yet, milliseconds. A node that was
+/// at rest when it was killed then has nothing to do again.
+pub const WASM_SNAPSHOT_REST_MS: u64 = 500;

@@ -25,6 +25,7 @@ pub(crate) struct Metrics {
     faults: Counter,
     apply_seconds: Histogram,
     delivered: Counter,
+    run_again: Counter,
     ticks: Counter,
     /// Appends that wait for the log.
     pub log_queue: Gauge,
@@ -50,6 +51,7 @@ impl Metrics {
             faults: Counter::default(),
             apply_seconds: Histogram::new(exponential_buckets(0.000_1, 4.0, 9)),
             delivered: Counter::default(),
+            run_again: Counter::default(),
             ticks: Counter::default(),
             log_queue: Gauge::default(),
             processes: Gauge::default(),
@@ -76,6 +78,8 @@ impl Metrics {
             self.apply_seconds.clone(),
         );
         registry.register("messages_delivered", "Messages of processes that were delivered", self.delivered.clone());
+        let help = "Messages that modules were given again since their last snapshot";
+        registry.register("messages_run_again", help, self.run_again.clone());
         registry.register("ticks", "Ticks written for processes", self.ticks.clone());
         registry.register("log_queue_appends", "Appends that wait for the log", self.log_queue.clone());
         registry.register("processes", "Processes of this node", self.processes.clone());
@@ -126,6 +130,11 @@ impl Metrics {
     /// Messages of processes have slots.
     pub(crate) fn messages_delivered(&self, messages: usize) {
         self.delivered.inc_by(messages as u64);
+    }
+
+    /// A module was given messages again, which it had handled after its last snapshot.
+    pub(crate) fn messages_run_again(&self, messages: usize) {
+        self.run_again.inc_by(messages as u64);
     }
 
     /// Ticks were written.

@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
-use ao::{Effects, Id, Message, MessageKind, Outgoing, Tags, hash_parts};
+use ao::{Assigned, Effects, Id, Message, MessageKind, Outgoing, Tags, hash_parts};
 
+use crate::assign;
 use crate::error::LogError;
-use crate::log::{Append, Body, Log, Pushed, Stream};
+use crate::log::{Append, Body, LeftOut, Log, Pushed, Stream};
 use crate::runtime::{Programs, Sending};
 
 /// The tag by which a sender asks to be told if its receiver is no process, or could not handle the message.
@@ -45,6 +46,9 @@ impl Outbox {
                 self.address(&Letter { sender, sending, index }, message, &mut appends)?;
                 index += 1;
             }
+            for assigned in &sending.effects.assignments {
+                self.assign(&Letter { sender, sending, index }, assigned, &mut appends)?;
+            }
             for spawn in &sending.effects.spawns {
                 let letter = Letter { sender, sending, index };
                 self.spawn(&letter, spawn.tags.clone(), spawn.data.clone(), &mut appends);
@@ -76,6 +80,19 @@ impl Outbox {
         appends.push(Append { stream, identity, kind: MessageKind::Pushed, body });
         if stream == inbox && wants_notice(&message.tags) && message.target != self.node {
             appends.push(self.undeliverable(letter, message));
+        }
+        Ok(())
+    }
+
+    /// Gives a message that was sent to one process to others. One that is not on this node, and a process that takes none,
+    /// are passed over, as AO's messenger unit does.
+    fn assign(&self, letter: &Letter<'_>, assigned: &Assigned, appends: &mut Vec<Append>) -> Result<(), LogError> {
+        let Some(gateway) = self.programs.gateway() else { return Ok(()) };
+        for process in &assigned.processes {
+            let takes = assign::takes(&*self.log, |module| self.programs.is_wasm(module), process)?;
+            let found = if takes { assign::find(gateway, &*self.log, &assigned.message)? } else { None };
+            let hops = letter.sending.hops.saturating_add(1);
+            appends.extend(found.map(|found| found.given_to(*process, hops, LeftOut::default())));
         }
         Ok(())
     }

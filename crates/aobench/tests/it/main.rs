@@ -18,4 +18,5 @@ mod eval;
 mod own_dataset;
 mod real_data;
 mod services;
+mod wasm_restart;
 mod worker;

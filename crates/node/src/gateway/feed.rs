@@ -200,6 +200,6 @@ fn of_record(record: &Logged) -> Option<Transaction> {
             let recipient = (!is_spawn).then_some(record.stream.id);
             Some(Transaction { id, owner, recipient, tags, time_ms, height, size, held })
         }
-        Ok(Body::Tick(_)) | Err(_) => None,
+        Ok(Body::Tick(_) | Body::Assigned(_)) | Err(_) => None,
     }
 }

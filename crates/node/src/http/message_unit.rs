@@ -13,10 +13,11 @@ use ao::{DataItem, Id};
 use super::body;
 use super::error::HttpError;
 use super::extract::{PathId, QueryOf, parse_id};
-use super::limits::{INDEX_WAIT, SPAWN_WAIT};
+use super::limits::SPAWN_WAIT;
 use super::state::{Shared, one_more};
 use super::wire::{Acknowledged, unbelieved};
 use crate::core::{Core, StoredResult};
+use crate::log::LeftOut;
 
 /// The query of AO's assign: which message, to which process.
 #[derive(Deserialize)]
@@ -24,6 +25,8 @@ use crate::core::{Core, StoredResult};
 pub(crate) struct PostQuery {
     assign: Option<String>,
     process_id: Option<String>,
+    exclude: Option<String>,
+    base_layer: Option<String>,
 }
 
 /// `POST /`: an ANS-104 item, a message or a process. It is answered when the item is on disk.
@@ -64,28 +67,49 @@ pub(super) async fn spawned(shared: &Shared, process: Id) -> Result<(), HttpErro
     Err(HttpError::new(StatusCode::UNPROCESSABLE_ENTITY, "spawn-failed", text))
 }
 
-/// `POST /?process-id=&assign=`: gives a process a message that was sent to another. A process has to allow that, or
-/// anybody could have a transfer that its owner signed for one token carried out by all; native processes never do.
+/// `POST /?process-id=&assign=[&exclude=]`: gives a process a message that was sent to another. Native processes take none.
 async fn assign(shared: &Shared, query: &PostQuery) -> Result<Response, HttpError> {
     let (Some(message), Some(process)) = (&query.assign, &query.process_id) else {
         let text = "an assignment names both: ?process-id= the process, and &assign= the message";
         return Err(HttpError::bad_request("bad-assignment", text));
     };
-    let (message, process) = (parse_id(message)?, parse_id(process)?);
-    let find = move |core: &Core| core.process(&process).map(|summary| summary.module);
-    let module = shared.blocking(find).await?;
-    let known = shared.blocking(move |core| {
-        core.index_transactions(INDEX_WAIT);
-        core.gateway().transactions().transaction(&message)
-    });
-    if known.await?.is_none() {
-        return Err(HttpError::not_found(format!("there is no message {message} on this node to be assigned")));
+    if query.base_layer.is_some() {
+        let text = "a node has no chain of which a transaction could be assigned: upload the data and send a message";
+        return Err(HttpError::bad_request("bad-assignment", text));
     }
-    let text = format!(
-        "the process {process} is of the native module '{module}', which takes no messages that were \
-                        sent to others: send it a message of its own"
-    );
-    Err(HttpError::new(StatusCode::UNPROCESSABLE_ENTITY, "not-assignable", text))
+    let (message, process) = (parse_id(message)?, parse_id(process)?);
+    let left_out = left_out(query.exclude.as_deref().unwrap_or_default())?;
+    let module = shared.blocking(move |core: &Core| core.process(&process).map(|summary| summary.module)).await?;
+    if shared.blocking(move |core| core.is_native(&process)).await? {
+        let text = format!(
+            "the process {process} is of the native module '{module}', which takes no messages that were sent to others: \
+             send it a message of its own"
+        );
+        return Err(HttpError::new(StatusCode::UNPROCESSABLE_ENTITY, "not-assignable", text));
+    }
+    let unknown = || HttpError::not_found(format!("there is no message {message} on this node to be assigned"));
+    let slot = shared.core.assign(process, message, left_out).await?.ok_or_else(unknown)?.slot;
+    let records = shared.blocking(move |core| core.records(&process, slot, 1)).await?;
+    let id = records.first().map(|record| record.assignment_item.id()).ok_or_else(unknown)?;
+    let answer = Acknowledged { message: "Processing Assignment", id, process_id: None, warning: None };
+    Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
+}
+
+/// The fields that an assignment leaves out, by the names that AO gives them.
+fn left_out(names: &str) -> Result<LeftOut, HttpError> {
+    let mut left_out = LeftOut::default();
+    for name in names.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+        match name.to_ascii_lowercase().as_str() {
+            "data" => left_out.data = true,
+            "tags" => left_out.tags = true,
+            "anchor" => left_out.anchor = true,
+            _ => {
+                let text = format!("'{name:.40}' cannot be left out of an assignment; Data, Tags and Anchor can");
+                return Err(HttpError::bad_request("bad-assignment", text));
+            }
+        }
+    }
+    Ok(left_out)
 }
 
 /// `POST` and `DELETE /monitor/{process}`: accepted for old clients. This node runs the clocks of all its processes, so

@@ -36,7 +36,7 @@ pub(crate) fn unbelieved(signer: Id) -> String {
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct ResultAnswer {
     messages: Vec<ResultMessage>,
-    assignments: [(); 0],
+    assignments: Vec<ResultAssignment>,
     spawns: Vec<ResultSpawn>,
     output: ResultOutput,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -59,6 +59,20 @@ struct ResultSpawn {
     tags: Tags,
     data: Text,
     anchor: String,
+}
+
+/// A message that was sent to one process and is given to others.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ResultAssignment {
+    message: Id,
+    processes: Vec<Id>,
+}
+
+impl ResultAssignment {
+    fn of(ao::Assigned { message, processes }: ao::Assigned) -> Self {
+        Self { message, processes }
+    }
 }
 
 /// Data in JSON: text where it is UTF-8, else an object that says so.
@@ -103,7 +117,7 @@ impl ResultAnswer {
         };
         Self {
             messages: effects.messages.into_iter().zip(0..).map(message).collect(),
-            assignments: [],
+            assignments: effects.assignments.into_iter().map(ResultAssignment::of).collect(),
             spawns: effects.spawns.into_iter().zip(0..).map(spawn).collect(),
             output: ResultOutput::of(effects.output),
             error,

@@ -22,6 +22,8 @@ pub(crate) enum Body {
     Pushed(Pushed),
     /// A tick of the clock.
     Tick(Tick),
+    /// A message that was sent to another process.
+    Assigned(Assigned),
 }
 
 /// A message that this node wrote for a process, or for itself.
@@ -56,9 +58,34 @@ pub(crate) struct Tick {
     pub count: u64,
 }
 
+/// A message that was sent to another process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Assigned {
+    /// Whom it was sent to.
+    pub target: Id,
+    /// How many pushed messages the chain has with this one.
+    pub hops: u8,
+    /// What of it is not given.
+    pub left_out: LeftOut,
+    /// The record that holds it there, encoded.
+    pub record: Vec<u8>,
+}
+
+/// Fields of a message that an assignment leaves out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct LeftOut {
+    /// Its data.
+    pub data: bool,
+    /// Its tags.
+    pub tags: bool,
+    /// Its anchor.
+    pub anchor: bool,
+}
+
 const FORM_ITEM: u8 = 1;
 const FORM_PUSHED: u8 = 2;
 const FORM_TICK: u8 = 3;
+const FORM_ASSIGNED: u8 = 4;
 
 impl Body {
     /// The bytes of a record.
@@ -73,6 +100,12 @@ impl Body {
                 bytes
             }
             Self::Pushed(pushed) => pushed.encode(),
+            Self::Assigned(assigned) => {
+                let mut bytes = vec![FORM_ASSIGNED, assigned.hops, assigned.left_out.bits()];
+                bytes.extend_from_slice(assigned.target.as_bytes());
+                bytes.extend_from_slice(&assigned.record);
+                bytes
+            }
             Self::Tick(tick) => {
                 let mut bytes = vec![FORM_TICK];
                 bytes.extend_from_slice(&tick.due_ms.to_le_bytes());
@@ -97,7 +130,19 @@ impl Body {
                 let (due_ms, count) = (fields.number()?, fields.number()?);
                 Ok(Self::Tick(Tick { name: fields.text()?, action: fields.text()?, due_ms, count }))
             }
+            FORM_ASSIGNED => {
+                let (hops, left_out, target) = (fields.byte()?, LeftOut::of_bits(fields.byte()?), fields.id()?);
+                Ok(Self::Assigned(Assigned { target, hops, left_out, record: fields.0.to_vec() }))
+            }
             form => Err(format!("its form {form} is unknown; it may have been written by a newer version")),
+        }
+    }
+
+    /// A record of a message that somebody sent: not a tick, and not itself an assignment.
+    fn decode_sent(bytes: &[u8]) -> Result<Self, String> {
+        match Self::decode(bytes)? {
+            sent @ (Self::Item { .. } | Self::Pushed(_)) => Ok(sent),
+            Self::Tick(_) | Self::Assigned(_) => Err("it assigns what is no message".to_owned()),
         }
     }
 
@@ -105,6 +150,7 @@ impl Body {
     pub(crate) const fn hops(&self) -> u8 {
         match self {
             Self::Pushed(pushed) => pushed.hops,
+            Self::Assigned(assigned) => assigned.hops,
             Self::Item { .. } | Self::Tick(_) => 0,
         }
     }
@@ -143,6 +189,20 @@ impl Body {
                 message.tags = pushed.tags;
                 message.data = pushed.data;
             }
+            Self::Assigned(assigned) => {
+                message = Self::decode_sent(&assigned.record)?.into_message(logged)?;
+                message.target = assigned.target;
+                let LeftOut { data, tags, anchor } = assigned.left_out;
+                if data {
+                    message.data.clear();
+                }
+                if tags {
+                    message.tags = Tags::new();
+                }
+                if anchor {
+                    message.anchor.clear();
+                }
+            }
             Self::Tick(tick) => {
                 debug_assert_eq!(logged.kind, MessageKind::Cron);
                 message.tags = Tags::new()
@@ -152,6 +212,26 @@ impl Body {
             }
         }
         Ok(message)
+    }
+}
+
+impl Assigned {
+    /// The signed item of the message, if it is one.
+    pub(crate) fn item(&self) -> Option<Vec<u8>> {
+        match Body::decode_sent(&self.record) {
+            Ok(Body::Item { item, .. }) => Some(item),
+            _ => None,
+        }
+    }
+}
+
+impl LeftOut {
+    fn bits(self) -> u8 {
+        u8::from(self.data) | u8::from(self.tags) << 1 | u8::from(self.anchor) << 2
+    }
+
+    const fn of_bits(bits: u8) -> Self {
+        Self { data: bits & 1 != 0, tags: bits & 2 != 0, anchor: bits & 4 != 0 }
     }
 }
 

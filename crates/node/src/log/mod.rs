@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 use crate::error::LogError;
 
 pub(crate) use ao_chain::{AoChain, Follower};
-pub(crate) use body::{Body, Pushed, Tick};
+pub(crate) use body::{Assigned, Body, LeftOut, Pushed, Tick};
 pub(crate) use sqlite::{Committed, LogSettings, SqliteLog};
 pub(crate) use verify::verify_all;
 

@@ -72,7 +72,7 @@ fn handle(file: &ProcessFile, identity: &Identity, record: Logged) -> Result<boo
     let hops = body.hops();
     let tick = match &body {
         Body::Tick(tick) => Some(tick.clone()),
-        Body::Item { .. } | Body::Pushed(_) => None,
+        Body::Item { .. } | Body::Pushed(_) | Body::Assigned(_) => None,
     };
     let message =
         body.into_message(&record).map_err(|reason| format!("slot {} cannot be read: {reason}", record.slot))?;
@@ -141,9 +141,15 @@ pub(crate) fn dry_run(
     outcome
 }
 
+/// How many records the effects become in the logs of others.
+fn sends(effects: &Effects) -> usize {
+    let assigned: usize = effects.assignments.iter().map(|assigned| assigned.processes.len()).sum();
+    effects.messages.len() + effects.spawns.len() + assigned
+}
+
 /// Effects that are over a limit of the node are a fault.
 fn within_limits(effects: Effects, hops: u8) -> Result<Effects, String> {
-    let count = effects.messages.len() + effects.spawns.len();
+    let count = sends(&effects);
     let size = |tags: &ao::Tags, data: &[u8]| {
         data.len() + tags.iter().map(|tag| tag.name.len() + tag.value.len()).sum::<usize>()
     };
@@ -168,7 +174,7 @@ fn store(file: &ProcessFile, message: &Message, hops: u8, outcome: &Result<Effec
         serde_json::to_string(effects).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
     };
     let (effects, fault, sends) = match outcome {
-        Ok(effects) => (Some(text(effects)?), None, effects.messages.len() + effects.spawns.len()),
+        Ok(effects) => (Some(text(effects)?), None, sends(effects)),
         Err(fault) => {
             let notice = outbox::undeliverable(message, fault);
             (notice.as_ref().map(text).transpose()?, Some(fault), usize::from(notice.is_some()))

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ao::{Effects, Id, Message};
 use serde_json::Value;
@@ -39,6 +39,9 @@ pub(crate) const ALARM: &str = "Wake";
 
 /// The stack of a thread: four times what a module may use of it.
 const STACK_BYTES: usize = 4 * 1024 * 1024;
+
+/// How long a thread has nothing to do before it writes a snapshot that is not due yet.
+const REST: Duration = Duration::from_millis(limits::WASM_SNAPSHOT_REST_MS);
 
 /// What a runtime is made of.
 pub(crate) struct Parts {
@@ -220,7 +223,21 @@ impl Shared {
             if let Some(entry) = state.queue.pop_front() {
                 return Some(entry);
             }
-            state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
+            if self.parts.programs.wasm().unwritten().is_none() {
+                state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            let (woken, waited) = self.ready.wait_timeout(state, REST).unwrap_or_else(PoisonError::into_inner);
+            state = woken;
+            while waited.timed_out()
+                && state.queue.is_empty()
+                && let Some(unwritten) = self.parts.programs.wasm().unwritten()
+            {
+                let entry = state.entries.get(&unwritten).cloned();
+                drop(state);
+                entry.iter().for_each(|entry| self.save(entry));
+                state = self.state();
+            }
         }
     }
 
@@ -275,6 +292,8 @@ impl Shared {
         program.wake(file.connection(), applied, |from| {
             let records = self.parts.log.read(&Stream::process(process), from, limits::RUNTIME_BATCH_MAX);
             let records = records.map_err(|error| error.to_string())?;
+            let again = records.iter().filter(|record| Some(record.slot) <= applied).count();
+            self.parts.metrics.messages_run_again(again);
             records.iter().map(|record| Body::decode(&record.body)?.into_message(record)).collect()
         })
     }
@@ -286,6 +305,17 @@ impl Shared {
             if !entry.is_some_and(|entry| self.rest(&entry)) {
                 return;
             }
+        }
+    }
+
+    /// Writes the snapshot of a process. One that is at work has its turn later.
+    fn save(&self, entry: &Entry) {
+        let Some(information) = entry.known() else { return };
+        let Program::Wasm(program) = &information.identity.program else { return };
+        self.parts.programs.wasm().written(&entry.process());
+        let saved = entry.with_free_file(&self.parts.folder, |file| program.save(file.connection()));
+        if let Err(reason) = saved.map_err(|error| error.to_string()).and_then(Option::transpose) {
+            tracing::warn!(process = %entry.process(), %reason, "a snapshot could not be written");
         }
     }
 

@@ -7,7 +7,7 @@ use processes::{Env, Module, Publication, module_by_id, module_by_name, module_i
 
 use super::process_file::ProcessFile;
 use crate::console;
-use crate::gateway::AddedModule;
+use crate::gateway::{AddedModule, Gateway};
 use crate::wasm::{self, Failure};
 
 /// What a process runs.
@@ -85,6 +85,16 @@ impl Programs {
         found
             .map(|process| Program::Wasm(Box::new(process)))
             .ok_or_else(|| "it is not on this node any more".to_owned())
+    }
+
+    /// Whether this names a module of AO, and none of this binary.
+    pub(crate) fn is_wasm(&self, text: &str) -> bool {
+        self.native(text).is_none() && text.parse::<ao::Id>().is_ok()
+    }
+
+    /// Where stored transactions and the index of messages are, if anywhere.
+    pub(crate) fn gateway(&self) -> Option<&Gateway> {
+        self.wasm.gateway()
     }
 
     /// The modules that were added as files since this was asked last.

@@ -1,6 +1,6 @@
 //! What a module answers: the JSON of `handle`, as the effects that a native process would have.
 
-use ao::{Effects, Outgoing, Output, Spawn, Tag, Tags};
+use ao::{Assigned, Effects, Outgoing, Output, Spawn, Tag, Tags};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -23,6 +23,7 @@ struct Response {
     output: Value,
     messages: Value,
     spawns: Value,
+    assignments: Value,
     error: Value,
 }
 
@@ -46,6 +47,7 @@ pub(super) fn effects(json: &str) -> Result<Effects, String> {
     Ok(Effects {
         messages: messages.into_iter().filter_map(message).collect(),
         spawns: list(response.spawns).into_iter().filter_map(spawn).collect(),
+        assignments: list(response.assignments).into_iter().filter_map(assigned).collect(),
         output,
         patches: patches.into_iter().map(patch).collect(),
         ..Effects::default()
@@ -122,6 +124,12 @@ fn spawn(value: Value) -> Option<Spawn> {
 fn anchor(value: &Value) -> String {
     let anchor = value.get("Anchor").and_then(Value::as_str).unwrap_or_default();
     if anchor.len() == 32 { anchor.to_owned() } else { String::new() }
+}
+
+fn assigned(value: Value) -> Option<Assigned> {
+    let message = value.get("Message")?.as_str()?.parse().ok()?;
+    let processes = value.get("Processes")?.as_array()?.iter();
+    Some(Assigned { message, processes: processes.filter_map(|process| process.as_str()?.parse().ok()).collect() })
 }
 
 fn tags(value: &Value) -> Option<Tags> {

@@ -89,6 +89,8 @@ struct Heat {
 struct Warm {
     used: u64,
     bytes: usize,
+    /// Whether it has done something since its last snapshot.
+    unwritten: bool,
 }
 
 impl Host {
@@ -107,6 +109,11 @@ impl Host {
             heat: Mutex::default(),
             told: Mutex::default(),
         }
+    }
+
+    /// Where uploaded modules come from.
+    pub(crate) fn gateway(&self) -> Option<&Gateway> {
+        self.library.gateway.as_deref()
     }
 
     /// Whether a module can be run; the error says why one that is here cannot.
@@ -175,11 +182,25 @@ impl Host {
         Ok(started)
     }
 
-    fn used(&self, process: Id, bytes: usize) {
+    fn used(&self, process: Id, bytes: usize, unwritten: bool) {
         let mut heat = lock(&self.heat);
         heat.uses += 1;
         let used = heat.uses;
-        heat.hot.insert(process, Warm { used, bytes });
+        heat.hot.insert(process, Warm { used, bytes, unwritten });
+    }
+
+    /// Its snapshot is written, or cannot be: it is not tried again before the process has done something.
+    pub(crate) fn written(&self, process: &Id) {
+        if let Some(warm) = lock(&self.heat).hot.get_mut(process) {
+            warm.unwritten = false;
+        }
+    }
+
+    /// The process that was idle longest of those that have done something since their last snapshot.
+    pub(crate) fn unwritten(&self) -> Option<Id> {
+        let heat = lock(&self.heat);
+        let unwritten = heat.hot.iter().filter(|(_, warm)| warm.unwritten);
+        unwritten.min_by_key(|(_, warm)| warm.used).map(|(process, _)| *process)
     }
 
     fn rested(&self, process: &Id) {

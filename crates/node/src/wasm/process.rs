@@ -232,7 +232,7 @@ impl Process {
         if hot.unwritten >= limits::WASM_SNAPSHOT_MESSAGES || hot.unwritten_work >= work_max {
             hot.write(connection).map_err(|error| error.to_string())?;
         }
-        self.host.used(self.env.process, hot.base.held_bytes());
+        self.host.used(self.env.process, hot.base.held_bytes(), hot.unwritten > 0);
         Ok(())
     }
 
@@ -241,13 +241,15 @@ impl Process {
         let mut state = self.state();
         self.host.rested(&self.env.process);
         let State::Hot(mut hot) = std::mem::replace(&mut *state, State::Cold) else { return Ok(()) };
-        if hot.unwritten == 0 {
-            return Ok(());
+        hot.write_if_new(connection)
+    }
+
+    /// Writes a snapshot, if there is anything new in it.
+    pub(crate) fn save(&self, connection: &Connection) -> Result<(), String> {
+        match &mut *self.state() {
+            State::Hot(hot) => hot.write_if_new(connection),
+            State::Cold | State::Broken(_) => Ok(()),
         }
-        connection.execute_batch("BEGIN IMMEDIATE").map_err(|error| error.to_string())?;
-        let written = hot.write(connection);
-        let end = if written.is_ok() { "COMMIT" } else { "ROLLBACK" };
-        written.and_then(|()| connection.execute_batch(end)).map_err(|error| error.to_string())
     }
 
     /// The batch that it is in the middle of is undone: what it has in memory never happened.
@@ -305,6 +307,18 @@ impl Hot {
         // The next failure must not cost this again.
         self.keep();
         Ok(())
+    }
+
+    /// In a transaction of its own.
+    fn write_if_new(&mut self, connection: &Connection) -> Result<(), String> {
+        if self.unwritten == 0 {
+            return Ok(());
+        }
+        connection.execute_batch("BEGIN IMMEDIATE").map_err(|error| error.to_string())?;
+        let written = self.write(connection);
+        let end = if written.is_ok() { "COMMIT" } else { "ROLLBACK" };
+        let ended = connection.execute_batch(end);
+        written.and(ended).map_err(|error| error.to_string())
     }
 
     fn write(&mut self, connection: &Connection) -> rusqlite::Result<()> {

@@ -22,6 +22,7 @@ mod running;
 mod transfers;
 mod untrusted;
 mod wasm_aos;
+mod wasm_assign;
 mod wasm_gateway;
 mod wasm_hostile;
 mod wasm_modules;

@@ -72,6 +72,37 @@ async fn an_answer_of_ten_megabytes_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_million_messages_are_refused_and_none_is_sent() {
+    // The text of one message, written over and over behind the head of an answer.
+    let fill = "(local $at i64) (local $left i64)
+        (drop (memory.grow (i64.const 1000)))
+        (memory.copy (i64.const 262144) (i64.const 2048) (i64.const 46))
+        (local.set $at (i64.const 262190))
+        (local.set $left (i64.const 1000000))
+        (loop $again
+            (i64.store16 (local.get $at) (i64.const 0x7d7b))
+            (i64.store8 offset=2 (local.get $at) (i64.const 0x2c))
+            (local.set $at (i64.add (local.get $at) (i64.const 3)))
+            (local.set $left (i64.sub (local.get $left) (i64.const 1)))
+            (br_if $again (i64.ne (local.get $left) (i64.const 0))))
+        (memory.copy (local.get $at) (i64.const 2094) (i64.const 6))
+        (i64.const 262144)";
+    let head = r#"(data (i64.const 2048) "{\"ok\":true,\"response\":{\"Output\":1,\"Messages\":[{}]}}\00")"#;
+    let place = WasmPlace::with(|_| {}).await;
+    let module = text(fill).replace("(func $count", &format!("{head}\n(func $count"));
+    let bad = place.spawn(place.add_text("many", &module), Tags::new()).await;
+    let result = place.send(bad, Tags::new(), "x").await;
+    assert!(result["Messages"].as_array().unwrap().is_empty(), "{result}");
+    assert_eq!(place.get("/healthz").await["status"], "ok");
+    // Within an answer of the right size, the node's own limit holds.
+    let Some(file) = crate::wasm_modules::module("aos2_0_6.wasm") else { return };
+    let aos = place.spawn(place.add(&file), Tags::new()).await;
+    let many = place.eval(aos, "N = 1; for i = 1, 5000 do Send({ Target = ao.id, Action = 'Never' }) end").await;
+    assert!(error(&many).contains("5000 messages"), "{many}");
+    assert_eq!(place.shows(aos, "return tostring(N)").await, "nil");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_deep_recursion_ends() {
     let place = WasmPlace::with(|_| {}).await;
     let recursion = text("(call $count)").replace("(func $count (result i64)", "(func $deep (result i64) (i64.add (call $deep) (i64.const 1)))\n(func $count (result i64) (return (call $deep))");

@@ -43,6 +43,14 @@ impl WasmPlace {
         Self { node, ..self }
     }
 
+    /// The same without one of its files.
+    pub(crate) async fn restart_without(self, path: &Path) -> Self {
+        self.node.shutdown().await;
+        std::fs::remove_file(path).unwrap();
+        let node = Node::start(self.config.clone()).await.unwrap();
+        Self { node, ..self }
+    }
+
     /// Adds a module from a file; its id.
     pub(crate) fn add(&self, file: &Path) -> Id {
         let id = ao::hash_parts(&[b"module", file.as_os_str().as_encoded_bytes()]);
@@ -95,6 +103,19 @@ impl WasmPlace {
         let item = self.item(Some(process), "Message", tags, data);
         self.post(&item).await;
         self.result(process, &item.id()).await
+    }
+
+    /// Sends a message; its id.
+    pub(crate) async fn send_item(&self, process: Id, tags: Tags, data: &str) -> Id {
+        let item = self.item(Some(process), "Message", tags, data);
+        self.post(&item).await;
+        item.id()
+    }
+
+    /// Gives a process a message that was sent to another, as aoconnect's `assign` does; the answer.
+    pub(crate) async fn assign(&self, process: Id, message: Id, exclude: &str) -> Value {
+        let url = format!("{}?process-id={process}&assign={message}&exclude={exclude}", self.node.url());
+        self.http.post(url).send().await.unwrap().json().await.unwrap()
     }
 
     pub(crate) async fn result(&self, process: Id, message: &Id) -> Value {

@@ -63,7 +63,7 @@ pub(crate) async fn run(command: BenchCommand, output: Output) -> anyhow::Result
         BenchCommand::Transfers(arguments) => transfers::run(&arguments, output).await,
         #[cfg(feature = "llama")]
         BenchCommand::Eval(arguments) => eval::run(*arguments, output).await,
-        BenchCommand::Wasm(arguments) => tokio::task::spawn_blocking(move || wasm::run(&arguments, output)).await?,
+        BenchCommand::Wasm(arguments) => wasm::run(arguments, output).await,
         BenchCommand::Pages(arguments) => pages::run(&arguments, output).await,
     }
 }

