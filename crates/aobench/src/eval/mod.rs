@@ -21,6 +21,7 @@ use anyhow::{Context as _, anyhow, bail};
 use ao::sha256;
 use indicatif::ProgressBar;
 use inference::Engine;
+use inference::openai::ServerOptions;
 use serde_json::Value;
 use tasks::Profile;
 use tasks::harness::{self, Options, Response, Sample};
@@ -55,6 +56,8 @@ pub(crate) struct Plan {
     pub(crate) workers: usize,
     /// Tokens of context at most.
     pub(crate) context_tokens: u32,
+    /// The server that has the models, instead of files.
+    pub(crate) server: Option<ServerOptions>,
     /// What engines may compute together.
     pub(crate) profile: inference::Profile,
     /// Resamples for standard errors that have no formula.
@@ -98,7 +101,10 @@ pub(crate) async fn run(plan: Plan, output: Output) -> anyhow::Result<Vec<Evalua
     let (plan, tasks) = (Arc::new(plan), Arc::new(tasks));
     let mut evaluated = Vec::new();
     for name in &plan.models {
-        let model = LocalModel::find(name, &plan.url, &plan.output.join("models"), output).await?;
+        let model = match &plan.server {
+            Some(server) => LocalModel::served(name, server),
+            None => LocalModel::find(name, &plan.url, &plan.output.join("models"), output).await?,
+        };
         let (plan, tasks) = (Arc::clone(&plan), Arc::clone(&tasks));
         let outcome = tokio::task::spawn_blocking(move || evaluate(&plan, &model, &tasks, output)).await;
         evaluated.push(outcome.context("the evaluation panicked")??);
@@ -141,6 +147,7 @@ fn evaluate(plan: &Plan, model: &LocalModel, tasks: &[FoundTask], output: Output
         system_instruction: plan.options.system_instruction.clone(),
         engine: engines.description,
         loaded: engines.loaded,
+        model_source: model.source(),
         began_ms,
         seconds: began.elapsed().as_secs_f64(),
     };
@@ -161,10 +168,16 @@ fn evaluate_task(
     let (splits, data_hash) = source::documents(found, &plan.data)?;
     let evaluation = found.task.evaluation(&splits, &plan.options)?;
     let requests = (0..evaluation.len()).map(|number| evaluation.requests(number)).collect::<Result<Vec<_>, _>>()?;
-    let protocol = evaluation.protocol(profile_of(plan.profile), None);
+    let protocol = evaluation.protocol(profile_of(plan), None);
     // What was answered counts for the same questions to the same file under the same protocol and engine.
     let engine = &engines.description;
-    let key = format!("{protocol} {data_hash} {} {} {}", model.file_hash, engine.engine, engine.profile);
+    let key = format!(
+        "{protocol} {data_hash} {}{} {} {}",
+        model.file_hash,
+        model.served_name(),
+        engine.engine,
+        engine.profile
+    );
     let key = sha256(key.as_bytes()).to_hex();
     let name = report::sanitized(&found.name);
     let mut journal = Journal::open(&folder.join(format!("answers_{name}_{}.jsonl", &key[..16])))?;
@@ -209,11 +222,11 @@ fn evaluate_task(
     })
 }
 
-/// The profile as a protocol names it.
-fn profile_of(profile: inference::Profile) -> Profile {
-    match profile {
-        inference::Profile::Exact => Profile::Exact,
-        inference::Profile::Fast => Profile::Fast,
+/// The profile as a protocol names it. What a server computes together is unknown.
+fn profile_of(plan: &Plan) -> Profile {
+    match (&plan.server, plan.profile) {
+        (None, inference::Profile::Exact) => Profile::Exact,
+        _ => Profile::Fast,
     }
 }
 
@@ -239,7 +252,9 @@ impl Engines {
         let (mut first, loaded) = model.engine(1, plan.context_tokens, plan.profile)?;
         let description = first.describe()?;
         let mut engines = vec![first];
-        for _ in 1..plan.workers.max(1) {
+        // A server gets several requests at one time from one engine.
+        let workers = if plan.server.is_some() { 1 } else { plan.workers.max(1) };
+        for _ in 1..workers {
             engines.push(model.engine(1, plan.context_tokens, plan.profile)?.0);
         }
         Ok(Self { engines, description, loaded })

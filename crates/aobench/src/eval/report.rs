@@ -37,6 +37,8 @@ pub(super) struct RunFacts {
     pub(super) system_instruction: String,
     pub(super) engine: inference::Description,
     pub(super) loaded: inference::LoadedModel,
+    /// `gguf` or `openai`.
+    pub(super) model_source: &'static str,
     /// Milliseconds since 1970.
     pub(super) began_ms: u64,
     pub(super) seconds: f64,
@@ -89,7 +91,7 @@ pub(super) fn results(facts: &RunFacts, tasks: &[TaskReport]) -> Value {
         "date": facts.began_ms as f64 / 1000.0,
         "lm_eval_version": null,
         "task_hashes": each(&hashes),
-        "model_source": "gguf",
+        "model_source": facts.model_source,
         "model_name": facts.model,
         "model_name_sanitized": sanitized(&facts.model),
         "system_instruction": has_system.then_some(&facts.system_instruction),
