@@ -1,6 +1,6 @@
 // A development node of this repository in a process of its own, on a port that the system chooses.
 
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -9,11 +9,14 @@ import { createInterface } from 'node:readline'
 const START_MS = 120_000
 const STOP_MS = 10_000
 
-/** Starts `aobench up --dev`; resolves once the node says that everything in it can be used. */
+/**
+ * Starts `aobench up --dev` with a worker; resolves once the node says that everything in it can be used. `run` gives what a
+ * command of aobench prints, with a development wallet or with none.
+ */
 export async function startNode () {
   const binary = resolve(process.env.AOBENCH ?? '../target/debug/aobench')
   const data = mkdtempSync(join(tmpdir(), 'aobench-compat-'))
-  const child = spawn(binary, ['up', '--dev', '--json', '--listen', '127.0.0.1:0', '--data', join(data, 'node')], {
+  const child = spawn(binary, ['up', '--dev', '--worker', '1', '--json', '--listen', '127.0.0.1:0', '--data', join(data, 'node')], {
     env: { ...process.env, HOME: data, AOBENCH_URL: undefined },
     stdio: ['ignore', 'pipe', process.env.VERBOSE ? 'inherit' : 'ignore']
   })
@@ -27,7 +30,13 @@ export async function startNode () {
     clearTimeout(timer)
     rmSync(data, { recursive: true, force: true })
   }
-  return { url: started.url, address: started.address, genesis, stop }
+  const folder = join(data, 'node')
+  const run = (wallet, ...words) => {
+    const signing = wallet ? ['--wallet', join(folder, 'wallets', `${wallet}.json`)] : []
+    const command = ['--json', '--url', started.url, ...signing, ...words]
+    return JSON.parse(execFileSync(binary, command, { env: { ...process.env, HOME: data }, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }))
+  }
+  return { url: started.url, address: started.address, genesis, folder, run, stop }
 }
 
 function firstLine (child, binary) {

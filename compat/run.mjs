@@ -9,6 +9,7 @@ import './checks/aoconnect-legacy.mjs'
 import './checks/aoconnect-mainnet.mjs'
 import './checks/items.mjs'
 import './checks/gateway.mjs'
+import './checks/original.mjs'
 import './checks/aos.mjs'
 
 const node = await startNode()

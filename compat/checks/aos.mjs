@@ -2,10 +2,11 @@
 
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
+import { addAos, aosFile } from '../aos-process.mjs'
 import { check } from '../suite.mjs'
 import { jwk } from '../wallets.mjs'
 import { moduleId } from './aoconnect-legacy.mjs'
@@ -17,13 +18,13 @@ const MODES = {
 }
 
 /** What aos printed, without colours, and how it ended. */
-function aos (node, mode, options) {
+function aos (node, mode, options, timeout = 50_000) {
   const home = mkdtempSync(join(tmpdir(), 'aos-home-'))
   writeFileSync(join(home, 'wallet.json'), JSON.stringify(jwk))
   const command = ['bin/aos.js', ...options, ...mode(node), '--wallet', join(home, 'wallet.json')]
   const env = { PATH: process.env.PATH, HOME: home, GATEWAY_URL: node.url, UPDATE_URL: `${node.url}/none` }
   return new Promise(resolve => {
-    const child = execFile(process.execPath, command, { cwd: AOS, env, timeout: 50_000 }, (error, stdout) => {
+    const child = execFile(process.execPath, command, { cwd: AOS, env, timeout }, (error, stdout) => {
       rmSync(home, { recursive: true, force: true })
       // eslint-disable-next-line no-control-regex
       resolve({ code: error?.code ?? 0, text: stdout.replace(/\x1b\[[0-9;?]*[A-Za-z]/g, '') })
@@ -52,6 +53,53 @@ for (const [client, mode] of AOS ? Object.entries(MODES) : []) {
     assert(spawned.code === 0 && spawned.text.includes('"ticker":"AAA"'), spawned.text)
     const listed = await aos(node, mode, ['--list'])
     assert(listed.text.includes(name), listed.text)
+  })
+}
+
+/** Lua that is loaded from a file: a handler that prints, and the client of packages as aos' own blueprint gets it. */
+function luaFile () {
+  const file = join(mkdtempSync(join(tmpdir(), 'aos-lua-')), 'loaded.lua')
+  const greeter = 'Handlers.add("Hi", "Hi", function(msg) Greeted = (Greeted or 0) + 1; print("hello, " .. Greeted) end)\n'
+  writeFileSync(file, greeter + readFileSync(join(AOS, 'blueprints/apm.lua'), 'utf8'))
+  return file
+}
+
+for (const [client, mode] of AOS && aosFile() ? Object.entries(MODES) : []) {
+  const name = `lua-${client.replace(' ', '-')}`
+
+  check(client, 'a process of aos, --run', async node => {
+    addAos(node)
+    const { code, text } = await aos(node, mode, [name, '--run', 'return 6 * 7'])
+    assert(code === 0 && /^42$/m.test(text), text)
+  })
+
+  check(client, '--run of Lua that fails', async node => {
+    const { code, text } = await aos(node, mode, [name, '--run', 'error("oh no")'])
+    assert(code === 1 && text.includes('oh no'), text)
+  })
+
+  check(client, '--load with the blueprint apm, then a package', async node => {
+    // The prompt comes after the file, and waits for ever.
+    await aos(node, mode, [name, '--load', luaFile()], 10_000)
+    const shown = async code => (await aos(node, mode, [name, '--run', code])).text
+    for (let tries = 0; tries < 5; tries++) {
+      if ((await shown('return tostring(APM and APM.ID)')).includes('RLvG3tclmALLBCrwc17NqzNFqZCrUf3-RKZ5v8VRHiU')) break
+    }
+    assert.match(await shown('APM.install("@sam/Llama-Herder") return 1'), /^1$/m)
+    assert.match(await shown('return require("@sam/Llama-Herder").herder'), /wh5vB2IbqmIBUqgodOaTvByNFDPr73gbUq1bVOUtCrw/)
+    assert.match(await shown('Send({ Target = ao.id, Action = "Hi" }) return "sent"'), /^sent$/m)
+    assert.match(await shown('return "greeted " .. tostring(Greeted)'), /^greeted 1$/m)
+  })
+}
+
+if (AOS && aosFile()) {
+  check('aos legacy', '--watch', async node => {
+    const name = 'lua-aos-legacy'
+    const listed = await aos(node, MODES['aos legacy'], ['--list'])
+    const process = new RegExp(`${name} - ([\\w-]{43})`).exec(listed.text)[1]
+    const watching = aos(node, MODES['aos legacy'], [`--watch=${process}`], 15_000)
+    await aos(node, MODES['aos legacy'], [name, '--run', 'Send({ Target = ao.id, Action = "Hi" }) return 1'])
+    assert.match((await watching).text, /hello, 2/)
   })
 }
 

@@ -22,6 +22,7 @@ import numpy  # noqa: E402
 import yaml  # noqa: E402
 from lm_eval.evaluator import simple_evaluate  # noqa: E402
 from lm_eval.tasks import TaskManager  # noqa: E402
+from lm_eval.utils import make_table  # noqa: E402
 
 import rows  # noqa: E402
 from model import Scripted  # noqa: E402
@@ -118,6 +119,8 @@ def main():
         vectors["groups"][group] = {
             "file": path.name,
             "members": {name: plain(result["results"][name]) for name in members},
+            "n-shot": plain(result["n-shot"]),
+            "table": make_table(result).rstrip() + "\n\n" + make_table(result, "groups").rstrip() + "\n",
             "results": plain(result["groups"][group]),
         }
     text = json.dumps(vectors, ensure_ascii=False, indent=1, sort_keys=True)

@@ -75,12 +75,31 @@ fn compat(environment: &Environment) -> Result<(), String> {
         eprintln!("xtask: SKIPPED: there is no node and npm, which AO's own clients need");
         return Ok(());
     }
-    let install = ["ci", "--silent", "--no-audit", "--no-fund", "--prefix", &folder.display().to_string()];
-    if let Err(error) = run::program(environment, npm, install) {
-        eprintln!("xtask: SKIPPED: AO's own clients could not be installed ({error})");
+    for folder in [folder.clone(), folder.join("loader")] {
+        let install = ["ci", "--silent", "--no-audit", "--no-fund", "--prefix", &folder.display().to_string()];
+        if let Err(error) = run::program(environment, npm, install) {
+            eprintln!("xtask: SKIPPED: AO's own clients could not be installed ({error})");
+            return Ok(());
+        }
+    }
+    let binary = tools::target_directory().join("debug/aobench");
+    let mut environment = environment.clone();
+    environment.push(("AOBENCH".to_owned(), binary.display().to_string()));
+    run::program(&environment, Path::new("node"), [folder.join("run.mjs")])?;
+    same_answers(&environment, &binary)
+}
+
+/// The same messages through this node's host of modules and through AO's own: a few hundred, ten thousand with `--long`.
+fn same_answers(environment: &Environment, binary: &Path) -> Result<(), String> {
+    let module = tools::target_directory().join("wasm-modules/aos2_0_6.wasm");
+    if !module.exists() {
+        eprintln!("xtask: SKIPPED: AO's modules are absent; compat/fetch_modules.sh fetches them");
         return Ok(());
     }
-    let mut environment = environment.clone();
-    environment.push(("AOBENCH".to_owned(), tools::target_directory().join("debug/aobench").display().to_string()));
-    run::program(&environment, Path::new("node"), [folder.join("run.mjs")])
+    let long = environment.iter().any(|(name, _)| name == "AOBENCH_LONG_TESTS");
+    let count = if long { "10000" } else { "400" };
+    let loader = tools::repository().join("compat/loader").display().to_string();
+    let module = module.display().to_string();
+    let arguments = ["bench", "wasm", "--must-agree", "--messages", count, "--module", &module, "--loader", &loader];
+    run::program(environment, binary, arguments)
 }

@@ -14,6 +14,9 @@ pub struct Outgoing {
     /// Its data.
     #[serde(with = "crate::effects::data_text")]
     pub data: Vec<u8>,
+    /// The anchor that its sender gave it; the node gives it one if it is empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub anchor: String,
 }
 
 /// A process to be spawned.
@@ -24,6 +27,9 @@ pub struct Spawn {
     /// Its data.
     #[serde(with = "crate::effects::data_text")]
     pub data: Vec<u8>,
+    /// The anchor that its sender gave it; the node gives it one if it is empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub anchor: String,
 }
 
 /// What the caller sees of a message that was handled.
@@ -51,12 +57,23 @@ pub struct Effects {
     /// When the process wants to be woken by a tick with `Action=Wake`, milliseconds since 1970. A process has one alarm:
     /// `Some` sets it anew, `None` leaves it as it is.
     pub wake_at_ms: Option<u64>,
+    /// Maps that are merged into what the process publishes, as messages to AO's device `patch@1.0` are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub patches: Vec<serde_json::Value>,
+    /// Instructions that handling took, where they are counted.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub gas_used: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Outgoing {
     /// A message without data to `target`.
     pub fn new(target: Id, action: &str) -> Self {
-        Self { target, tags: Tags::new().with("Action", action), data: Vec::new() }
+        Self { target, tags: Tags::new().with("Action", action), data: Vec::new(), anchor: String::new() }
     }
 
     /// The same message with one more tag.

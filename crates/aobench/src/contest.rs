@@ -30,6 +30,9 @@ pub(crate) struct Pool {
     pub(crate) protocol: String,
     #[serde(default)]
     pub(crate) entries: u64,
+    /// The smallest difference of two scores that so many questions show, as a share.
+    #[serde(default)]
+    pub(crate) minimum_detectable_difference: Option<f64>,
     #[serde(default)]
     pub(crate) synthetic: bool,
 }
@@ -38,6 +41,9 @@ pub(crate) struct Pool {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Line {
     pub(crate) rank: Option<u64>,
+    /// The best and the worst rank that it may have: it is behind those only that are significantly better.
+    #[serde(default)]
+    pub(crate) rank_range: Option<[u64; 2]>,
     pub(crate) model: Id,
     pub(crate) participant: Id,
     #[serde(default)]
@@ -61,7 +67,8 @@ pub(crate) struct Line {
 /// A payout.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Payout {
-    pub(crate) rank: u64,
+    /// Nothing where the money goes back to its payer.
+    pub(crate) rank: Option<u64>,
     pub(crate) participant: Id,
     pub(crate) quantity: Quantity,
     #[serde(default)]
@@ -96,6 +103,7 @@ impl Leaderboard {
     pub(crate) fn table(&self, money: &Money) -> String {
         let columns = [
             Column::Number("rank"),
+            Column::Text("may be"),
             Column::Text("model"),
             Column::Text("name"),
             Column::Text("participant"),
@@ -108,6 +116,7 @@ impl Leaderboard {
         let rows = self.leaderboard.iter().map(|line| {
             vec![
                 line.rank.map_or_else(|| "-".to_owned(), |rank| rank.to_string()),
+                line.rank_range.map_or_else(String::new, |[best, worst]| format!("{best} to {worst}")),
                 line.model.short(),
                 line.name.clone(),
                 line.participant.short(),
@@ -118,7 +127,14 @@ impl Leaderboard {
                 line.payout_if_ended.map_or_else(String::new, |quantity| money.show(quantity)),
             ]
         });
-        table(&columns, rows)
+        let shown = table(&columns, rows);
+        match self.pool.minimum_detectable_difference {
+            Some(difference) if difference < 1.0 => format!(
+                "{shown}\nso many questions show differences of about {:.1} points and more; what is closer may be chance",
+                difference * 100.0
+            ),
+            _ => shown,
+        }
     }
 }
 

@@ -10,11 +10,13 @@ use ao::wallet::WalletKind;
 use ao::{Id, Quantity, Tags, Wallet};
 use node::{Genesis, GenesisProcess, NodeHandle};
 use serde::Deserialize;
+use serde_json::json;
+use tasks::Question;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::commands::wallet::create;
-use crate::commands::{dataset, token};
+use crate::commands::{dataset, model, token};
 use crate::demo::assets;
 use crate::output::Output;
 use crate::session::{Session, action, read_wallet};
@@ -29,7 +31,16 @@ const WALLET_FUNDS: &[(&str, u64)] =
 const WRAPPED_AR: &str = "xU9zFkq3X2ZQ6olwNVvr1vUWIjc3kXTWr7xKQD6dh10";
 const BENCHMARK: &str = "DLJoP8Xtdat6SKz3kqYGZPaa7DJBG6etF1jRLQCwquo";
 const DATASET: &str = "XUw5NtwUzk7hf_dE4ifEFD2rHfXffMLb8s2QfnZEvg4";
+/// The herder of evaluations and chats, which the benchmark uses too: free of charge.
 const HERDER: &str = "jaSRY9nVTdUE48QMg9SMuKbW8T9yk8Vi1FNZpau9M2A";
+/// The herder of prompts that are paid for, with the original's fees.
+const LLAMA_HERDER: &str = "wh5vB2IbqmIBUqgodOaTvByNFDPr73gbUq1bVOUtCrw";
+const KNOWLEDGE: &str = "hMEUOgWi97d9rGT-lHNCbm937bTypMq7qxMWeaUnMLo";
+/// The package registry that aos asks when it loads its blueprint `apm`.
+const PACKAGES: &str = "RLvG3tclmALLBCrwc17NqzNFqZCrUf3-RKZ5v8VRHiU";
+/// The package through which processes of aos reach the herder of prompts, and what is written about it.
+const LLAMA_PACKAGE: [&str; 2] =
+    [include_str!("../packages/llama-herder.lua"), include_str!("../packages/llama-herder.md")];
 
 /// A wallet of the development network.
 pub(crate) struct DevelopmentWallet {
@@ -89,27 +100,50 @@ pub(crate) fn genesis(wallets: &[DevelopmentWallet]) -> anyhow::Result<Genesis> 
         .with("Name", assets::DATASET_TITLE)
         .with("License", "CC0-1.0")
         .with("Synthetic", "true")
+        .with("Task", "demo")
         .with("Benchmark", "${benchmark}")
         .with("Herder", "${herder}");
+    let llama_herder = Tags::new()
+        .with("Name", "Llama-Herder")
+        .with("Token", "${token}")
+        .with("Fee-Per-Prompt", "1")
+        .with("Fee-Per-Token", "1");
     Ok(Genesis {
         processes: vec![
-            process("token", WRAPPED_AR, token, serde_json::to_vec(&balances)?)?,
+            process("token", "token", WRAPPED_AR, token, serde_json::to_vec(&balances)?)?,
             process(
+                "benchmark",
                 "benchmark",
                 BENCHMARK,
                 Tags::new().with("Token", "${token}").with("Herder", "${herder}"),
                 Vec::new(),
             )?,
-            process("herder", HERDER, Tags::new().with("Token", "${token}"), Vec::new())?,
-            process("dataset", DATASET, dataset, Vec::new())?,
+            process("herder", "herder", HERDER, Tags::new().with("Token", "${token}"), Vec::new())?,
+            process("llama-herder", "herder", LLAMA_HERDER, llama_herder, Vec::new())?,
+            process("dataset", "dataset", DATASET, dataset, Vec::new())?,
+            process("knowledge", "knowledge", KNOWLEDGE, Tags::new().with("Herder", "${herder}"), Vec::new())?,
+            process("packages", "packages", PACKAGES, Tags::new(), serde_json::to_vec(&packages())?)?,
         ],
     })
 }
 
-fn process(name: &str, id: &str, tags: Tags, data: Vec<u8>) -> anyhow::Result<GenesisProcess> {
+/// What the package registry begins with.
+fn packages() -> serde_json::Value {
+    let [source, readme] = LLAMA_PACKAGE;
+    json!([{
+        "name": "@sam/Llama-Herder",
+        "version": "1.0.3",
+        "description": "Inference from aos: Llama.run(prompt, tokens, callback, fees)",
+        "license": "MIT OR Apache-2.0",
+        "source": source,
+        "readme": readme,
+    }])
+}
+
+fn process(name: &str, module: &str, id: &str, tags: Tags, data: Vec<u8>) -> anyhow::Result<GenesisProcess> {
     Ok(GenesisProcess {
         name: name.to_owned(),
-        module: name.to_owned(),
+        module: module.to_owned(),
         id: Some(id.parse()?),
         owner: None,
         tags,
@@ -136,40 +170,77 @@ pub(crate) async fn load_questions(operator: &Session, output: Output) -> anyhow
         return Ok(info.questions);
     }
     operator.client.request(process, action("Init"), "").await?;
-    dataset::load(operator, &process, assets::QUESTIONS, output).await
+    dataset::load(operator, &process, &Question::all_from(assets::QUESTIONS.as_bytes())?, output).await
+}
+
+/// Lets one more worker answer the prompts that are paid for, with a shipped model where a prompt names none.
+pub(crate) async fn serve_prompts(
+    operator: &Session,
+    settings: &WorkerSettings,
+    workers: &mut Workers,
+    output: Output,
+) -> anyhow::Result<()> {
+    let herder = operator.process("llama-herder")?;
+    let (name, bytes) = assets::MODELS[assets::MODELS.len() - 1];
+    let operator_address = operator.client.address().context("the operator has no wallet")?;
+    let known = operator.client.models().await?.into_iter();
+    let mut known = known.filter(|known| known.owner == operator_address && known.bytes == bytes.len() as u64);
+    let model = if let Some(known) = known.next() {
+        known.id
+    } else {
+        let file = settings.data.join(name);
+        std::fs::create_dir_all(&settings.data)?;
+        std::fs::write(&file, bytes)?;
+        model::upload(operator, &file, output).await?
+    };
+    operator.client.request(herder, action("loadModel").with("Model", model.to_string()), "").await?;
+    let config = allowed_worker(operator, settings, herder, "worker-llama").await?;
+    workers.begin(config);
+    Ok(())
 }
 
 /// Starts workers in this process; the models run in children of it.
 pub(crate) async fn start_workers(operator: &Session, settings: &WorkerSettings) -> anyhow::Result<Workers> {
     let herder = operator.process("herder")?;
-    let (stop, stopped) = watch::channel(false);
-    let mut tasks = Vec::new();
+    let mut workers = Workers { stop: watch::channel(false).0, tasks: Vec::new() };
     for number in 1..=settings.count {
-        let data = settings.data.join(format!("worker-{number}"));
-        let wallet = open_or_create(&data.join("wallet.json"))?;
-        operator
-            .client
-            .request(herder, action("Allow-Worker").with("Worker", wallet.address().to_string()), "")
-            .await?;
-        let config = WorkerConfig {
-            url: operator.client.url().to_owned(),
-            wallet,
-            herder,
-            data,
-            capacity: settings.capacity,
-            threads: settings.threads,
-            memory_bytes_max: settings.memory_bytes_max,
-        };
-        let mut stopped = stopped.clone();
-        tasks.push(tokio::spawn(worker::run(config, async move {
+        let config = allowed_worker(operator, settings, herder, &format!("worker-{number}")).await?;
+        workers.begin(config);
+    }
+    Ok(workers)
+}
+
+/// A worker with a wallet and a folder of its own, which the herder lets in.
+async fn allowed_worker(
+    operator: &Session,
+    settings: &WorkerSettings,
+    herder: Id,
+    name: &str,
+) -> anyhow::Result<WorkerConfig> {
+    let data = settings.data.join(name);
+    let wallet = open_or_create(&data.join("wallet.json"))?;
+    let tags = action("Allow-Worker").with("Worker", wallet.address().to_string());
+    operator.client.request(herder, tags, "").await?;
+    Ok(WorkerConfig {
+        url: operator.client.url().to_owned(),
+        wallet,
+        herder,
+        data,
+        capacity: settings.capacity,
+        threads: settings.threads,
+        memory_bytes_max: settings.memory_bytes_max,
+    })
+}
+
+impl Workers {
+    fn begin(&mut self, config: WorkerConfig) {
+        let mut stopped = self.stop.subscribe();
+        self.tasks.push(tokio::spawn(worker::run(config, async move {
             // The sender's end counts as a stop as well.
             let _ = stopped.wait_for(|stop| *stop).await;
         })));
     }
-    Ok(Workers { stop, tasks })
-}
 
-impl Workers {
     /// Stops them and waits for the last, but not for ever.
     pub(crate) async fn stop(self) {
         let _ = self.stop.send(true);

@@ -16,6 +16,11 @@ pub(crate) fn speaker(item: &DataItem, trusted: impl Fn(&Id) -> bool) -> Id {
     claimed.filter(|_| trusted(&signer)).unwrap_or(signer)
 }
 
+/// Whether an item says that it is from a process.
+pub(crate) fn claims_a_process(item: &DataItem) -> bool {
+    item.tags().get(FROM_PROCESS).is_some_and(|value| value.parse::<Id>().is_ok())
+}
+
 /// Whether `Authority` tags (each may list several, separated by commas) name an address.
 pub(crate) fn is_listed(tags: &Tags, address: &Id) -> bool {
     tags.all("Authority")

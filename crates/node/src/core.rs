@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ao::item::ItemHeader;
 use ao::{Assignment, DataItem, Effects, Id, Message, MessageKind, Tags, Wallet};
+use serde_json::Value;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
@@ -18,7 +19,7 @@ use crate::gateway::{self, Gateway, Held, Transaction};
 use crate::log::{AoChain, Append, Body, Log, Logged, Receipt, Stream};
 use crate::metrics::Metrics;
 use crate::runtime::{Entry, Information, Programs, Runtime};
-use crate::{authority, inbox, limits};
+use crate::{authority, inbox, limits, runtime};
 
 /// How long a dry-run waits for a process that has not handled its spawn yet.
 const DRY_RUN_WAIT: Duration = Duration::from_secs(10);
@@ -34,6 +35,8 @@ pub(crate) struct Submitted {
     pub slot: u64,
     /// False if it had that slot already: it was sent before.
     pub fresh: bool,
+    /// Its signer, if the item names another sender (`From-Process`) for whom the signer may not speak.
+    pub unbelieved: Option<Id>,
 }
 
 /// What a process answered to a message.
@@ -166,7 +169,8 @@ impl Core {
 
     async fn take(&self, item: DataItem) -> Result<Submitted, SubmitError> {
         let request = admission::request(&item)?;
-        let append = match request {
+        let (signer, claims) = (item.address(), authority::claims_a_process(&item));
+        let (append, from) = match request {
             Request::Message(target) if target == self.address() => return self.command(item).await,
             Request::Message(target) => {
                 let entry = self.parts.runtime.entry(&target).ok_or(SubmitError::UnknownProcess(target))?;
@@ -176,20 +180,22 @@ impl Core {
                 let trusted =
                     |signer: &Id| *signer == self.address() || authority::is_listed(information.tags(), signer);
                 let from = authority::speaker(&item, trusted);
-                append(Stream::process(target), MessageKind::Item, from, &item)
+                (append(Stream::process(target), MessageKind::Item, from, &item), from)
             }
             Request::Spawn(module) => {
                 let unknown = |reason| SubmitError::UnknownModule { module: admission::quoted(&module), reason };
                 self.parts.programs.check(&module).map_err(unknown)?;
                 let item = self.verified(item).await?;
                 let from = authority::speaker(&item, |signer| *signer == self.address());
-                append(Stream::process(item.id()), MessageKind::Spawn, from, &item)
+                (append(Stream::process(item.id()), MessageKind::Spawn, from, &item), from)
             }
         };
         let (id, process) = (append.identity, append.stream.id);
         let is_spawn = append.kind == MessageKind::Spawn;
+        let unbelieved = (claims && from == signer).then_some(signer);
         let receipt = self.append(append).await?;
-        Ok(Submitted { id, process: is_spawn.then_some(process), slot: receipt.slot, fresh: receipt.fresh })
+        let process = is_spawn.then_some(process);
+        Ok(Submitted { id, process, slot: receipt.slot, fresh: receipt.fresh, unbelieved })
     }
 
     /// An item whose signature holds. Verification is arithmetic, so as many run at one time as there are cores.
@@ -229,7 +235,8 @@ impl Core {
             self.parts.clock.warp(by_ms);
             self.parts.cron.wake();
         }
-        Ok(Submitted { id: item.id(), process: None, slot: receipt.slot, fresh: receipt.fresh })
+        let (slot, fresh) = (receipt.slot, receipt.fresh);
+        Ok(Submitted { id: item.id(), process: None, slot, fresh, unbelieved: None })
     }
 
     fn information(&self, entry: &Entry) -> Result<Arc<Information>, SubmitError> {
@@ -305,6 +312,36 @@ impl Core {
         let runtime = Arc::clone(&self.parts.runtime);
         let outcome = tokio::task::spawn_blocking(move || runtime.dry_run(&entry, &message)).await;
         outcome.map_err(|_| ReadError::Store { process: *process, reason: "the dry-run failed".to_owned() })?
+    }
+
+    /// What a process publishes at a path of keys, once it has handled everything in its log.
+    pub(crate) async fn published(&self, process: &Id, keys: &[String]) -> Result<Option<Value>, ReadError> {
+        let entry = self.entry(process)?;
+        self.applied(&entry, entry.view().head, DRY_RUN_WAIT).await?;
+        let Some(publications) = self.parts.runtime.information(&entry)?.publications() else {
+            let (runtime, process, keys) = (Arc::clone(&self.parts.runtime), *process, keys.to_vec());
+            let read = tokio::task::spawn_blocking(move || runtime.published(&process, &keys)).await;
+            return read.map_err(|_| ReadError::Store { process, reason: "reading failed".to_owned() })?;
+        };
+        let Some((publication, about, rest)) = runtime::publication(publications, keys) else { return Ok(None) };
+        let mut tags = Tags::new().with("Action", publication.action);
+        if let (Some(name), Some(about)) = (publication.argument, about) {
+            tags.push(name, about);
+        }
+        let question = Message::dry_run(Id::default(), *process, tags, "");
+        // What a process does not know, it does not publish.
+        let Ok(answer) = self.dry_run(process, question).await? else { return Ok(None) };
+        let text = answer.output.data;
+        // A quantity stays the text that it is.
+        let parsed = if text.starts_with(['{', '[']) { serde_json::from_str(&text).ok() } else { None };
+        let value = parsed.unwrap_or(Value::String(text));
+        let part: Vec<String> = publication.part.into_iter().map(ToOwned::to_owned).collect();
+        Ok(runtime::part(value, &part).and_then(|value| runtime::part(value, rest)))
+    }
+
+    /// Whether a process runs a native module.
+    pub(crate) fn is_native(&self, process: &Id) -> Result<bool, ReadError> {
+        Ok(self.parts.runtime.information(&*self.entry(process)?)?.publications().is_some())
     }
 
     /// The schedule of a process from a slot on.
@@ -391,6 +428,10 @@ impl Core {
 
     /// Brings the index of transactions up to date, for at most so long; whether it is.
     pub(crate) fn index_transactions(&self, time: Duration) -> bool {
+        let added = self.parts.programs.added_modules();
+        if let (false, Err(error)) = (added.is_empty(), self.parts.gateway.enter_added(self.address(), added)) {
+            tracing::warn!(%error, "queries will not find the modules that were added");
+        }
         // The machine's clock: this is about how long a request may take.
         match self.parts.gateway.feed(&*self.parts.log, std::time::Instant::now() + time) {
             Ok(done) => done,
@@ -408,7 +449,7 @@ impl Core {
                 Ok(Body::Item { item, .. }) => ItemHeader::parse(&item).ok().flatten(),
                 Ok(Body::Pushed(_) | Body::Tick(_)) | Err(_) => None,
             },
-            Held::Elsewhere => self.gateway().find(&transaction.id).ok()??.header().ok(),
+            Held::Bundle(_) | Held::Elsewhere => self.gateway().find(&transaction.id).ok()??.header().ok(),
         }
     }
 
@@ -422,6 +463,27 @@ impl Core {
 
     fn logged(&self, process: &Id, slot: u64) -> Option<Logged> {
         self.parts.log.read(&Stream::process(*process), slot, 1).ok()?.pop()
+    }
+
+    /// The last slot that a process has applied.
+    pub(crate) fn applied_slot(&self, process: &Id) -> Option<u64> {
+        self.parts.runtime.entry(process)?.view().progress.applied
+    }
+
+    /// Changes whenever a process has come further.
+    pub(crate) fn progress(&self) -> watch::Receiver<u64> {
+        self.parts.runtime.progress()
+    }
+
+    /// The messages of a process from a slot on. Blocking: short reads of a local file.
+    pub(crate) fn messages(&self, process: &Id, from_slot: u64, limit: usize) -> Result<Vec<Message>, ReadError> {
+        self.entry(process)?;
+        let records = self.parts.log.read(&Stream::process(*process), from_slot, limit.clamp(1, limits::PAGE_MAX))?;
+        let read = |record: &Logged| {
+            let damaged = |reason: String| LogError::Damaged { position: record.position, reason };
+            Ok(Body::decode(&record.body).and_then(|body| body.into_message(record)).map_err(damaged)?)
+        };
+        records.iter().map(read).collect()
     }
 
     /// Changes with every commit of the log.

@@ -19,6 +19,18 @@ pub const RUNTIME_BATCH_MAX: usize = 256;
 /// Bytes of bodies that are read from the log at one time, unless one record alone is larger.
 pub const READ_BYTES_MAX: usize = 32 * 1024 * 1024;
 
+/// Values that one message publishes with `patch@1.0`: a table of balances that is published whole.
+pub const PUBLISHED_PER_MESSAGE_MAX: usize = 10_000;
+
+/// Maps within maps of what is published.
+pub const PUBLISHED_DEPTH_MAX: usize = 16;
+
+/// Bytes of everything that a process publishes, paths and values.
+pub const PUBLISHED_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// Values in one answer about what is published: the first by their paths. Each can be read by its own.
+pub const PUBLISHED_SHOWN_MAX: usize = 10_000;
+
 /// Threads that run processes.
 pub const RUNTIME_THREADS_MAX: usize = 16;
 

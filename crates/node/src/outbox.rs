@@ -118,7 +118,8 @@ impl Outbox {
 /// handler that fails leaves nothing behind, so without this a sender would wait for an answer that never comes.
 pub(crate) fn undeliverable(message: &Message, fault: &str) -> Option<Effects> {
     let asks = message.kind == MessageKind::Pushed && wants_notice(&message.tags);
-    let told = Outgoing { target: message.from, tags: notice(message.target, &message.tags), data: Vec::new() };
+    let tags = notice(message.target, &message.tags);
+    let told = Outgoing { target: message.from, tags, data: Vec::new(), anchor: String::new() };
     let error: String = fault.chars().take(ERROR_CHARS_MAX).collect();
     asks.then(|| Effects { messages: vec![told.tag("Error", error)], ..Effects::default() })
 }

@@ -17,6 +17,7 @@ pub mod herder;
 pub mod knowledge;
 pub mod limits;
 mod module;
+pub mod packages;
 mod payload;
 mod readable;
 mod store;
@@ -24,5 +25,5 @@ pub mod token;
 mod turn;
 
 pub use fault::Fault;
-pub use module::{Cron, Env, MODULES, Module, module_by_id, module_by_name, module_id};
+pub use module::{Cron, Env, MODULES, Module, Publication, module_by_id, module_by_name, module_id};
 pub use store::{Database, Store};

@@ -65,6 +65,9 @@ pub const SIGNIFICANCE_QUESTIONS_MAX: u32 = 5_000;
 /// Entries with which the leader of a tie group is compared: those next below it. What is further below is not tied with it.
 pub const SIGNIFICANCE_COMPARISONS_MAX: usize = 50;
 
+/// Entries of a ranking up to which each is shown with the ranks that it may have: every pair of them is compared.
+pub const RANK_RANGES_ENTRIES_MAX: usize = 50;
+
 /// Ranks of a table of weights (`X-Table`).
 pub const TABLE_RANKS_MAX: usize = 100;
 
@@ -85,6 +88,12 @@ pub const POOL_ROWS_PAGE: u32 = 1_000;
 
 /// Pools in one answer where the question sets no limit.
 pub const POOLS_PAGE: u32 = 100;
+
+/// Entries, payouts or fundings in one answer where the question sets no limit.
+pub const LOOKUP_ROWS_PAGE: u32 = 100;
+
+/// Days of the boards of the past in one answer.
+pub const LOOKUP_DAYS_MAX: u64 = 60;
 
 /// The most rows that a question can ask for in one answer.
 pub const POOL_ROWS_PAGE_MAX: u32 = 5_000;
@@ -119,6 +128,12 @@ pub const REPORTS_PER_MESSAGE: usize = 50;
 
 /// Models in one answer to Get-Models.
 pub const MODELS_PAGE_MAX: u64 = 500;
+
+/// Running evaluations of a pool in one answer to Progress: each is counted row by row.
+pub const PROGRESS_MODELS_MAX: u64 = 50;
+
+/// Questions in one answer to Get-Questions.
+pub const QUESTIONS_PAGE_MAX: u64 = 50;
 
 /// Questions in one answer to Results.
 pub const RESULTS_PAGE_MAX: u64 = 500;

@@ -2,7 +2,7 @@
 
 use ao::{Effects, Id, Message, Tags, hash_parts};
 
-use crate::{Fault, Store, benchmark, dataset, herder, knowledge, token};
+use crate::{Fault, Store, benchmark, dataset, herder, knowledge, packages, token};
 
 /// What a process knows about itself beside its tables. It is fixed when the process is spawned.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +27,20 @@ pub struct Cron {
     pub every_ms: u64,
 }
 
+/// What a process publishes under a path of keys, read as `now/<path>` in HyperBEAM's manner: the answer to one of its
+/// questions, as JSON. Keys beyond the path are looked up in the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Publication {
+    /// The keys. `*` stands for any, and is what is asked about.
+    pub path: &'static [&'static str],
+    /// The question: an action that changes nothing.
+    pub action: &'static str,
+    /// The tag in which the key in the place of `*` is asked about.
+    pub argument: Option<&'static str>,
+    /// The field of the answer that is meant, if not all of it.
+    pub part: Option<&'static str>,
+}
+
 /// A native process: a state machine over its own tables.
 pub trait Module: Send + Sync {
     /// The name under which it is spawned (`Module` of a genesis process) and shown.
@@ -38,6 +52,11 @@ pub trait Module: Send + Sync {
     /// Handles a message in a slot after the first.
     fn handle(&self, store: &mut Store<'_>, message: &Message, env: &Env) -> Result<Effects, Fault>;
 
+    /// What it publishes, the more particular paths first.
+    fn publications(&self) -> &'static [Publication] {
+        &[Publication { path: &[], action: "Info", argument: None, part: None }]
+    }
+
     /// The clocks that run from the moment it is spawned.
     fn crons(&self) -> &'static [Cron] {
         &[]
@@ -45,8 +64,14 @@ pub trait Module: Send + Sync {
 }
 
 /// The native modules.
-pub const MODULES: &[&dyn Module] =
-    &[&token::Token, &benchmark::Benchmark, &dataset::Dataset, &herder::Herder, &knowledge::Knowledge];
+pub const MODULES: &[&dyn Module] = &[
+    &token::Token,
+    &benchmark::Benchmark,
+    &dataset::Dataset,
+    &herder::Herder,
+    &knowledge::Knowledge,
+    &packages::Packages,
+];
 
 /// The id of a native module, which a process item names in its `Module` tag.
 pub fn module_id(module: &dyn Module) -> Id {

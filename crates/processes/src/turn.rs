@@ -47,9 +47,17 @@ impl<'a, 'store, S> Turn<'a, 'store, S> {
 
     /// Answers the sender: by a message, and to the caller of a dry-run by the same text.
     pub(crate) fn answer(&mut self, action: &str, data: &Value) {
+        self.answer_with(Outgoing::new(self.message.from, action), data);
+    }
+
+    /// The same with a message that has more tags. A caller in aos that waits for its answer knows it by `X-Reference`.
+    pub(crate) fn answer_with(&mut self, mut response: Outgoing, data: &Value) {
         let text = data.to_string();
         self.say(text.clone());
-        self.send(Outgoing::new(self.message.from, action).data(text));
+        if let (Some(reference), None) = (self.message.tag("Reference"), response.tags.get("X-Reference")) {
+            response.tags.push("X-Reference", reference);
+        }
+        self.send(response.data(text));
     }
 
     /// Whether this is a tick of the process's own clock. A tag cannot say that.

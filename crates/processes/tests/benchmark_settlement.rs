@@ -188,6 +188,11 @@ fn what_no_test_can_tell_apart_shares_alike() {
             }
             contest.report(pool, name, &complete).unwrap();
         }
+        let board = contest.leaderboard(pool);
+        let ranges: Vec<Value> =
+            board["leaderboard"].as_array().unwrap().iter().map(|row| row["rank_range"].clone()).collect();
+        let told = [json!([1, 2]), json!([1, 2]), json!([3, 3])];
+        assert_eq!(ranges, if with_outcomes { told } else { [Value::Null, Value::Null, Value::Null] });
         contest.world.advance(2 * HOUR_MS);
         assert_eq!((contest.balance("tina"), contest.balance("tom"), contest.balance("ted")), expected);
     }

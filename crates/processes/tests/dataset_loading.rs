@@ -158,7 +158,9 @@ fn what_is_spawned_wrongly_is_no_dataset() {
         (("Herder", "the herder"), "", "Herder"),
         (("Benchmark", "x"), "", "Benchmark"),
         (("Task", "gsm9k"), "", "no built-in task 'gsm9k'"),
-        (("Name", "x"), "task: x\nnum_fewshot: 5", "num_fewshot"),
+        (("Name", "x"), "task: x\ndoc_to_text: a\ndoc_to_target: b\nnum_fewshot: 5", "num_fewshot"),
+        (("Name", "x"), "task: x\ndoc_to_text: !function utils.text\ndoc_to_target: b", "Python"),
+        (("Name", "x"), "task: x\ndoc_to_text: '{% set a = b %}'\ndoc_to_target: b", "doc_to_text"),
         (("Name", "x"), "task: [", "cannot be read"),
     ] {
         let mut world = harness::World::new();

@@ -360,3 +360,15 @@ fn the_owner_sets_up_workers_through_the_herder() {
     assert_eq!(herd.world.newest(wallet("b"), "setSystemPrompt").unwrap().text(), "Be short.");
     assert!(herd.say("stranger", &[("Action", "setMaxTokens"), ("Max-Tokens", "5")], "").is_err());
 }
+
+#[test]
+fn what_all_workers_are_told_is_told_to_those_that_come_later() {
+    let mut herd = Herd::with_workers(&["a"]);
+    let model = harness::upload("phi").to_string();
+    herd.say("owner", &[("Action", "loadModel"), ("Model", &model)], "").unwrap();
+    herd.say("owner", &[("Action", "Allow-Worker"), ("Worker", &wallet("b").to_string())], "").unwrap();
+    herd.say("b", &[("Action", "Register-Worker")], "").unwrap();
+    assert_eq!(herd.world.newest(wallet("b"), "loadModel").unwrap().tag("Model"), Some(model.as_str()));
+    let nobody = wallet("nobody").to_string();
+    assert!(herd.say("owner", &[("Action", "loadModel"), ("Model", &model), ("Worker", &nobody)], "").is_err());
+}

@@ -163,7 +163,7 @@ fn a_process_says_what_it_is() {
 }
 
 #[test]
-fn a_process_without_a_model_is_not_spawned() {
+fn a_process_with_half_a_model_is_not_spawned() {
     let mut library = Library::with_played_herder();
     let (herder, model, hash) = (library.herder.to_string(), upload("model").to_string(), file_hash());
     let all = [("Herder", herder.as_str()), ("Model", &model), ("File-Hash", &hash)];
@@ -179,4 +179,38 @@ fn a_process_without_a_model_is_not_spawned() {
         let error = library.world.try_spawn("knowledge", wallet("operator"), &pairs, "").unwrap_err();
         assert!(error.starts_with(&format!("the tag '{name}' is '{value}'")), "{error}");
     }
+}
+
+#[test]
+fn a_process_without_a_model_waits_until_its_owner_names_one() {
+    let mut library = Library::with_worker(by_words);
+    let herder = library.herder.to_string();
+    library.knowledge = library.world.spawn("knowledge", wallet("operator"), &[("Herder", herder.as_str())], "");
+    library.create("alice", &["rain", "sun"]).unwrap();
+    library.work();
+    let hash = name_of(&["rain", "sun"]);
+    assert_eq!((library.progress(&hash), &library.info()["model"]), ([2, 0, 2, 0], &Value::Null));
+    library.ask("reader", "1", &json!({ "dataset_hash": hash, "prompt": "rain" })).unwrap();
+    let error = library.answers("reader")[0].tag("Error").unwrap().to_owned();
+    assert!(
+        error.starts_with("this process has no embedding model yet: its owner names one with Set-Model"),
+        "{error}"
+    );
+
+    let (model, file_hash) = (upload("model").to_string(), file_hash());
+    let named = [("Action", "Set-Model"), ("Model", model.as_str()), ("File-Hash", &file_hash)];
+    let error = library.world.send(wallet("alice"), library.knowledge, &named, "").unwrap_err();
+    assert!(error.starts_with("Set-Model is for the owner of this process only"), "{error}");
+    let error = library.world.send(wallet("operator"), library.knowledge, &named[..2], "").unwrap_err();
+    assert_eq!(error, "the tag 'File-Hash' is missing");
+    library.world.send(wallet("operator"), library.knowledge, &named, "").unwrap();
+    library.work();
+    assert_eq!((library.progress(&hash), &library.info()["model"]), ([2, 2, 0, 0], &json!(model)));
+    assert_eq!(library.numbers(&hash, "sun", 1), [2]);
+
+    library.world.send(wallet("operator"), library.knowledge, &named, "").unwrap();
+    let other = upload("another").to_string();
+    let another = [("Action", "Set-Model"), ("Model", other.as_str()), ("File-Hash", &file_hash)];
+    let error = library.world.send(wallet("operator"), library.knowledge, &another, "").unwrap_err();
+    assert!(error.contains("stays so, because vectors of different models cannot be compared"), "{error}");
 }

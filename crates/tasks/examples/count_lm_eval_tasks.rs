@@ -1,4 +1,5 @@
-//! Counts how many of the task files that come with lm-evaluation-harness can be used, and why the others cannot.
+//! Counts how many of the task files that come with lm-evaluation-harness can be used, by family, and why the others
+//! cannot. `compat/lm_eval/count.sh` brings the files and runs it.
 //!
 //!     cargo run -p tasks --example count_lm_eval_tasks -- <folder of lm_eval/tasks>
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is a program")]
@@ -54,11 +55,17 @@ fn main() -> ExitCode {
             }
         }
     }
+    println!("by family: tasks that can be used, of all");
+    let shown: Vec<String> =
+        families.iter().map(|(family, (usable, all))| format!("{family} {usable}/{all}")).collect();
+    shown.chunks(5).for_each(|line| println!("  {}", line.join("  ")));
+    println!();
     println!("{} files: {groups} groups, {tasks} tasks, of which {usable} can be used", files.len());
     println!("{:.1} % of the tasks", 100.0 * usable as f64 / tasks.max(1) as f64);
     let whole = families.values().filter(|(usable, all)| usable == all).count();
     let some = families.values().filter(|(usable, _)| *usable > 0).count();
     println!("{} families: {whole} as a whole, {some} at least one task", families.len());
+    println!("why the others cannot");
     let mut sorted: Vec<_> = reasons.into_iter().collect();
     sorted.sort_by_key(|(_, (count, _))| std::cmp::Reverse(*count));
     for (reason, (count, families)) in sorted.into_iter().take(SHOWN) {

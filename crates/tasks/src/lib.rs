@@ -5,32 +5,26 @@
 //! questions come from strangers, so everything here is bounded; see [`limits`].
 //!
 //! - [`Question`]: a row of a dataset; [`ContentHash`]: which rows.
-//! - [`Task`]: made from a [`TaskFile`]; prepares questions, extracts answers, judges them, and has a protocol id.
-//! - [`harness`]: task files of lm-evaluation-harness as a whole, for evaluations that no pool hangs on.
+//! - [`harness`]: task files of lm-evaluation-harness, from prompts to results.
+//! - [`PoolTask`]: the part of them that a pool can pay for; prepares questions, extracts answers, judges them.
+//! - [`builtin`]: the task files that come with the program.
 //! - [`Balance`]: how far one comes without reading the questions.
 //! - [`statistics`]: how sure a score is.
 #![forbid(unsafe_code)]
 
 mod balance;
+pub mod builtin;
 mod error;
 mod extraction;
 pub mod harness;
 pub mod limits;
-mod metric;
-mod prompt;
-mod protocol;
 mod python;
 mod question;
 pub mod statistics;
-mod task;
-mod task_file;
 
 pub use balance::Balance;
+pub use builtin::built_in;
 pub use error::TaskError;
 pub use extraction::{Extracted, Extraction};
-pub use protocol::Profile;
+pub use harness::{PoolTask, Prepared, Profile};
 pub use question::{ContentHash, Question};
-pub use task::{Prepared, Task, built_in};
-pub use task_file::{
-    Aggregation, Choices, Filter, Generation, Metadata, MetricEntry, MetricName, OutputType, Pipeline, Target, TaskFile,
-};

@@ -8,9 +8,6 @@ pub const TASK_BYTES_MAX: usize = 64 * 1024;
 /// Nesting of a task file; they are nearly flat.
 pub const TASK_DEPTH_MAX: usize = 16;
 
-/// Nodes of a task file.
-pub const TASK_NODES_MAX: usize = 4096;
-
 /// Aliases and anchors of a task file. Few use any; many are an attempt to make a small file large.
 pub const TASK_ALIASES_MAX: usize = 100;
 

@@ -2,18 +2,19 @@
 //! begin with `original_` show that a defect of the first implementation is gone.
 #![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 
-use tasks::{Balance, Extracted, Extraction, OutputType, Profile, Question, Task};
+use tasks::harness::{Options, Output, Splits, Task};
+use tasks::{Balance, Extracted, Extraction, PoolTask, Profile, Question, builtin};
 
 const ROW: &str = r#"{"context": "Ana didn't go to Bo's \"party\".", "question": "What's next?", "answerA": "go home",
     "answerB": "see Bo; DROP TABLE datasets", "answerC": "rest", "result": "3"}"#;
 
-fn siqa() -> Task {
-    Task::built_in("siqa").unwrap()
+fn siqa() -> PoolTask {
+    PoolTask::built_in("siqa").unwrap()
 }
 
 fn extracted(extraction: Extraction, output: &str) -> Option<String> {
     let choices: Vec<String> = ["A", "B", "C"].map(str::to_owned).to_vec();
-    match siqa().extract(extraction, output, &choices) {
+    match siqa().extract(extraction, output, &Question::from_json(ROW).unwrap(), &choices) {
         Extracted::Answer(answer) => Some(answer),
         Extracted::Unparsed => None,
     }
@@ -32,7 +33,7 @@ fn the_prompt_is_that_of_the_original_byte_for_byte() {
     assert_eq!(prepared.continuations, Vec::<String>::new());
     assert_eq!((prepared.longest(), prepared.shortest()), (Some("B"), Some("C")));
     let task = siqa();
-    assert_eq!(task.output_type(), OutputType::GenerateUntil);
+    assert_eq!(task.output(), Output::GenerateUntil);
     let generation = task.generation().unwrap();
     assert_eq!((generation.until.as_slice(), generation.max_gen_toks), (["\n".to_owned()].as_slice(), 4));
 }
@@ -125,7 +126,7 @@ fn a_row_that_is_no_siqa_question_is_refused() {
 #[test]
 fn the_protocol_id_changes_with_what_changes_a_score_and_with_nothing_else() {
     let file = include_str!("../src/builtin/siqa.yaml");
-    let id = |text: &str| Task::from_yaml(text).unwrap().protocol(Profile::Exact);
+    let id = |text: &str| PoolTask::from_yaml(text).unwrap().protocol(Profile::Exact);
     let original = id(file);
     assert_eq!(original.len(), 64);
     assert_eq!(original, id(&file.replace("Social IQa, answered by letter", "Another title")));
@@ -144,4 +145,40 @@ fn the_balance_shows_how_far_one_comes_without_reading() {
     }
     assert_eq!((balance.total, balance.longest, balance.shortest, balance.always_one()), (4, 2, 0, 2));
     assert_eq!(serde_json::to_string(&balance.labels).unwrap(), r#"{"A":2,"B":1,"C":1}"#);
+}
+
+#[test]
+fn an_evaluation_of_the_same_file_has_the_same_protocol_id() {
+    for name in builtin::names() {
+        let text = builtin::built_in(name).unwrap();
+        let task = Task::from_yaml(text, "task.yaml", &builtin::file).unwrap();
+        let rows = vec![Question::from_json(ROW).unwrap()];
+        let splits: Splits = ["test", "validation"].map(|split| (split.to_owned(), rows.clone())).into();
+        let evaluation = task.evaluation(&splits, &Options::default()).unwrap();
+        assert_eq!(evaluation.lint(), [], "{name}");
+        let pool = PoolTask::built_in(name).unwrap();
+        assert_eq!(evaluation.protocol(Profile::Exact, None), pool.protocol(Profile::Exact), "{name}");
+    }
+}
+
+#[test]
+fn social_iqa_is_asked_as_lm_evaluation_harness_asks_it() {
+    let task = PoolTask::built_in("social_iqa").unwrap();
+    let labelled = ROW.replace("\"result\": \"3\"", "\"label\": \"3\"");
+    for row in [ROW, &labelled] {
+        let prepared = task.prepare(&Question::from_json(row).unwrap()).unwrap();
+        assert_eq!(prepared.prompt, "Q: Ana didn't go to Bo's \"party\". What's next?\nA:");
+        assert_eq!(prepared.continuations, [" go home", " see Bo; DROP TABLE datasets", " rest"]);
+        assert_eq!(prepared.target, "rest");
+    }
+    assert_ne!(task.protocol(Profile::Exact), siqa().protocol(Profile::Exact));
+}
+
+#[test]
+fn the_demo_is_asked_as_siqa_is_and_says_that_it_is_synthetic() {
+    let demo = PoolTask::built_in("demo").unwrap();
+    assert!(demo.is_synthetic() && !siqa().is_synthetic());
+    assert_eq!(demo.license(), Some("CC0-1.0"));
+    let question = Question::from_json(ROW).unwrap();
+    assert_eq!(demo.prepare(&question).unwrap(), siqa().prepare(&question).unwrap());
 }

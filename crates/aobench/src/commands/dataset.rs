@@ -7,8 +7,11 @@ use anyhow::{Context as _, bail};
 use ao::{Id, Tags};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
+use tasks::harness::{Options, Splits, Task};
+use tasks::{PoolTask, Question};
 
 use crate::arguments::GlobalArguments;
+use crate::eval::source;
 use crate::output::Output;
 use crate::session::{Session, action};
 
@@ -26,7 +29,7 @@ pub(crate) enum DatasetCommand {
     Load {
         /// The dataset, by id or by its name at the node
         dataset: String,
-        /// Questions: JSON lines, or a JSON list
+        /// The questions (jsonl, json, csv, tsv): a file, or a folder with one
         file: PathBuf,
     },
     /// Show a dataset
@@ -47,14 +50,18 @@ pub(crate) enum DatasetCommand {
 /// What the owner of a dataset says of it.
 #[derive(Debug, Args)]
 pub(crate) struct CreateArguments {
-    /// A folder with one file of questions, or the file: JSON lines, or a JSON list
-    questions: PathBuf,
+    /// The questions (jsonl, json, csv, tsv): a file, or a folder with one
+    #[arg(required_unless_present = "data")]
+    questions: Option<PathBuf>,
+    /// The same as an option
+    #[arg(long, value_name = "FILE", conflicts_with = "questions")]
+    data: Option<PathBuf>,
     /// A title
     #[arg(long)]
     title: Option<String>,
-    /// The task file (YAML); the letter prompt of SIQA if left out
-    #[arg(long)]
-    task: Option<PathBuf>,
+    /// How they are asked: a task file (YAML), or 'siqa' (answered by letter) or 'social_iqa' (by likelihood)
+    #[arg(long, default_value = "siqa")]
+    task: String,
     /// The licence of the questions
     #[arg(long)]
     license: Option<String>,
@@ -66,19 +73,27 @@ pub(crate) struct CreateArguments {
 pub(crate) async fn run(global: &GlobalArguments, command: DatasetCommand, output: Output) -> anyhow::Result<()> {
     match command {
         DatasetCommand::Create(arguments) => {
+            let Some(named) = arguments.data.as_deref().or(arguments.questions.as_deref()) else {
+                bail!("name the file with the questions");
+            };
+            let file = questions_file(named)?;
+            let questions = source::questions(&file)?;
+            // What is wrong with the task or the questions is found before anything is signed.
+            let yaml = source::whole_task(&arguments.task)?;
+            let protocol =
+                check(&yaml, &questions, output).with_context(|| format!("the task '{}'", arguments.task))?;
             let session = Session::signing(global).await?;
-            let file = questions_file(&arguments.questions)?;
-            let dataset = create(&session, &arguments, &file).await?;
-            let rows = load(&session, &dataset, &std::fs::read_to_string(&file)?, output).await?;
-            output.result(&json!({ "dataset": dataset, "rows": rows }), |_| {
-                format!("{dataset}\n{rows} of {rows} rows loaded")
+            let dataset = create(&session, &arguments, yaml, &file).await?;
+            let rows = load(&session, &dataset, &questions, output).await?;
+            output.result(&json!({ "dataset": dataset, "rows": rows, "protocol": protocol }), |_| {
+                format!("{dataset}\n{rows} of {rows} rows loaded\nprotocol {protocol}")
             })
         }
         DatasetCommand::Load { dataset, file } => {
             let session = Session::signing(global).await?;
             let dataset = session.process(&dataset)?;
-            let file = questions_file(&file)?;
-            let rows = load(&session, &dataset, &std::fs::read_to_string(&file)?, output).await?;
+            let questions = source::questions(&questions_file(&file)?)?;
+            let rows = load(&session, &dataset, &questions, output).await?;
             output.result(&json!({ "dataset": dataset, "rows": rows }), |_| format!("{rows} of {rows} rows loaded"))
         }
         DatasetCommand::Info { dataset } => {
@@ -101,17 +116,32 @@ fn questions_file(path: &Path) -> anyhow::Result<PathBuf> {
         return Ok(path.to_owned());
     }
     let entries = std::fs::read_dir(path).with_context(|| format!("{} cannot be read", path.display()))?;
-    let is_questions =
-        |path: &PathBuf| path.extension().is_some_and(|extension| extension == "jsonl" || extension == "json");
+    let is_questions = |path: &PathBuf| path.extension().is_some_and(source::is_kind_of_questions);
     let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(is_questions).collect();
     match (files.pop(), files.is_empty()) {
         (Some(file), true) => Ok(file),
-        (None, _) => bail!("{} holds no .jsonl or .json file", path.display()),
-        (Some(_), false) => bail!("{} holds several .jsonl or .json files; name one", path.display()),
+        (None, _) => bail!("{} holds no file of questions (jsonl, json, csv, tsv)", path.display()),
+        (Some(_), false) => bail!("{} holds several files of questions; name one", path.display()),
     }
 }
 
-async fn create(session: &Session, arguments: &CreateArguments, file: &Path) -> anyhow::Result<Id> {
+/// Whether a pool can pay for the task, and whether a score on these questions would mean anything. The protocol id.
+fn check(yaml: &str, questions: &[Question], output: Output) -> anyhow::Result<String> {
+    let pool_task = PoolTask::from_yaml(yaml)?;
+    for (row, question) in (1_u64..).zip(questions) {
+        pool_task.prepare(question).with_context(|| format!("row {row}"))?;
+    }
+    let task = Task::from_yaml(yaml, "task.yaml", &tasks::builtin::file)?;
+    if let Some(split) = task.config().evaluated_split().filter(|_| !questions.is_empty()) {
+        let splits = Splits::from([(split.to_owned(), questions.to_vec())]);
+        for finding in task.evaluation(&splits, &Options::default())?.lint() {
+            output.talk(format_args!("{:?} ({} rows): {}", finding.problem, finding.documents, finding.message));
+        }
+    }
+    Ok(pool_task.protocol(tasks::Profile::Exact))
+}
+
+async fn create(session: &Session, arguments: &CreateArguments, yaml: String, file: &Path) -> anyhow::Result<Id> {
     let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     let mut tags = Tags::new()
         .with("Name", arguments.title.clone().unwrap_or(stem))
@@ -123,26 +153,22 @@ async fn create(session: &Session, arguments: &CreateArguments, file: &Path) -> 
     if arguments.synthetic {
         tags.push("Synthetic", "true");
     }
-    let task = match &arguments.task {
-        Some(path) => std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?,
-        None => String::new(),
-    };
     let module =
         processes::module_by_name("dataset").map(processes::module_id).context("there is no dataset module")?;
-    let dataset = session.client.spawn(module, tags, task).await?;
+    let dataset = session.client.spawn(module, tags, yaml).await?;
     session.client.result(&dataset, &dataset).await?.or_fault(dataset)?;
     session.client.request(dataset, action("Init"), "").await?;
     Ok(dataset)
 }
 
 /// Loads questions in messages of a bounded size; how many rows there were. Every message is taken whole or not at all.
-pub(crate) async fn load(session: &Session, dataset: &Id, text: &str, output: Output) -> anyhow::Result<u64> {
-    let rows = rows(text)?;
+pub(crate) async fn load(session: &Session, dataset: &Id, rows: &[Question], output: Output) -> anyhow::Result<u64> {
     let bar = output.bar(rows.len() as u64, "loading questions");
-    let mut chunk: Vec<&Value> = Vec::new();
+    let mut chunk: Vec<String> = Vec::new();
     let (mut bytes, mut loaded) = (0, 0_u64);
     for (index, row) in rows.iter().enumerate() {
-        bytes += row.to_string().len() + 1;
+        let row = row.to_json();
+        bytes += row.len() + 1;
         chunk.push(row);
         if bytes >= CHUNK_BYTES_MAX || index + 1 == rows.len() {
             send_rows(session, dataset, &chunk, loaded).await?;
@@ -156,8 +182,8 @@ pub(crate) async fn load(session: &Session, dataset: &Id, text: &str, output: Ou
     Ok(loaded)
 }
 
-async fn send_rows(session: &Session, dataset: &Id, chunk: &[&Value], before: u64) -> anyhow::Result<()> {
-    let data = serde_json::to_string(chunk)?;
+async fn send_rows(session: &Session, dataset: &Id, chunk: &[String], before: u64) -> anyhow::Result<()> {
+    let data = chunk.join("\n");
     let request = session.client.request(*dataset, action("Load-Data"), data);
     let (_, result) =
         tokio::time::timeout(ANSWER_WAIT, request)
@@ -168,15 +194,4 @@ async fn send_rows(session: &Session, dataset: &Id, chunk: &[&Value], before: u6
         Some(error) => bail!("rows {} to {} were not loaded: {error}", before + 1, before + chunk.len() as u64),
         None => Ok(()),
     }
-}
-
-/// The rows of a JSON list or of JSON lines.
-fn rows(text: &str) -> anyhow::Result<Vec<Value>> {
-    if text.trim_start().starts_with('[') {
-        return serde_json::from_str(text).context("the file is no JSON list");
-    }
-    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    lines
-        .map(|(number, line)| serde_json::from_str(line).with_context(|| format!("line {} is no JSON", number + 1)))
-        .collect()
 }

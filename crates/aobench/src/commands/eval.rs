@@ -9,7 +9,7 @@ use tasks::harness::Options;
 
 use crate::arguments::GlobalArguments;
 use crate::config::Config;
-use crate::eval::compare::{self, Comparison};
+use crate::eval::compare::{self, Comparison, Selection, Standing};
 use crate::eval::source::DataArgument;
 use crate::eval::{self, Plan};
 use crate::output::{Column, Output, table};
@@ -26,15 +26,20 @@ pub(crate) struct EvalArguments {
 
 #[derive(Debug, Subcommand)]
 enum EvalCommand {
-    /// Compare two results on the same documents: difference, interval, exact McNemar p
+    /// Compare results on the same documents: difference, interval, exact McNemar p; of more than two the rank ranges
     Compare {
-        /// A file of samples, or a folder with them
-        first: PathBuf,
-        /// Another one
-        second: PathBuf,
-        /// The metric, instead of the first of acc, exact_match, acc_norm that both have
+        /// Files of samples, or folders with them; two or more
+        #[arg(required = true, num_args = 2..)]
+        results: Vec<PathBuf>,
+        /// The metric, instead of the first of acc, exact_match, acc_norm that all have
         #[arg(long)]
         metric: Option<String>,
+        /// The task, where the folders have several in common
+        #[arg(long)]
+        task: Option<String>,
+        /// The field that documents which belong together share, instead of context, passage, article or story
+        #[arg(long, value_name = "FIELD")]
+        cluster: Option<String>,
     },
 }
 
@@ -120,9 +125,12 @@ struct RunArguments {
 }
 
 pub(crate) async fn run(global: &GlobalArguments, arguments: EvalArguments, output: Output) -> anyhow::Result<()> {
-    if let Some(EvalCommand::Compare { first, second, metric }) = arguments.command {
-        let comparison = compare::compare(&first, &second, metric.as_deref())?;
-        return output.result(&comparison, describe);
+    if let Some(EvalCommand::Compare { results, metric, task, cluster }) = arguments.command {
+        let selection = Selection { metric, task, cluster };
+        return match results.as_slice() {
+            [first, second] => output.result(&compare::compare(first, second, &selection)?, describe),
+            several => output.result(&compare::rank(several, &selection)?, |standings| ranking(standings)),
+        };
     }
     let arguments = arguments.run;
     let batch = match arguments.batch.as_str() {
@@ -182,6 +190,30 @@ pub(crate) async fn run(global: &GlobalArguments, arguments: EvalArguments, outp
     })
 }
 
+/// Several results, the best first, each with the ranks that it may have.
+fn ranking(standings: &[Standing]) -> String {
+    let rows = standings.iter().map(|standing| {
+        let [low, high] = standing.interval.map(|share| share * 100.0);
+        let [best, worst] = standing.ranks;
+        vec![
+            if best == worst { best.to_string() } else { format!("{best} to {worst}") },
+            standing.name.clone(),
+            format!("{}/{}", standing.correct, standing.documents),
+            format!("{:.2}", standing.score * 100.0),
+            format!("{low:.2} to {high:.2}"),
+        ]
+    });
+    let columns = [
+        Column::Text("rank"),
+        Column::Text("result"),
+        Column::Number("right"),
+        Column::Number("score"),
+        Column::Text("95 % interval"),
+    ];
+    table(&columns, rows)
+        + "\na rank is behind those only that are significantly better (exact McNemar, 5 % over all pairs)"
+}
+
 fn describe(comparison: &Comparison) -> String {
     let count = |what: &str, number: u64| vec![what.to_owned(), number.to_string()];
     let rows = [
@@ -202,9 +234,23 @@ fn describe(comparison: &Comparison) -> String {
         0 => String::new(),
         several => format!("\n{several} documents are in one of the two results only and do not count"),
     };
+    let shared = comparison.clusters.as_ref().map_or_else(String::new, |clusters| {
+        let [low, high] = clusters.interval.map(|share| share * 100.0);
+        let (count, field) = (clusters.count, &clusters.field);
+        format!(
+            "\ndocuments share {count} texts ('{field}'); with those together the interval is {low:+.2} to {high:+.2}"
+        )
+    });
+    let differs = match &comparison.protocols {
+        Some([first, second]) if first != second => {
+            "\nthe two were asked in different ways (their protocol ids differ): this compares the ways, too"
+        }
+        _ => "",
+    };
     format!(
         "{counts}\n{}: first less second {:+.2} points, 95 % interval {low:+.2} to {high:+.2}; exact McNemar p = {:.4}: \
-         {verdict}\nso many documents show differences of {:.1} points and more (95 %, power 80 %){unmatched}",
+         {verdict}\nso many documents show differences of {:.1} points and more (95 %, power 80 %)\
+         {shared}{unmatched}{differs}",
         comparison.metric,
         comparison.difference * 100.0,
         comparison.p,

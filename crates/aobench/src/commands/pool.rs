@@ -244,7 +244,7 @@ pub(crate) fn describe_board(board: &Leaderboard, money: &Money) -> String {
             [Column::Number("rank"), Column::Text("participant"), Column::Number("payout"), Column::Text("status")];
         let rows = board.payouts.iter().map(|payout| {
             vec![
-                payout.rank.to_string(),
+                payout.rank.map_or_else(|| "back".to_owned(), |rank| rank.to_string()),
                 payout.participant.to_string(),
                 money.show(payout.quantity),
                 payout.status.clone(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 use tasks::harness::{Finding, Options, Request, python_text};
 
@@ -18,6 +18,9 @@ pub(crate) enum TaskCommand {
     New {
         /// Its name: NAME.yaml and NAME.jsonl are written
         name: String,
+        /// How questions are asked
+        #[arg(long, value_enum, default_value_t = Kind::Choices)]
+        kind: Kind,
     },
     /// Find what makes a task score chance: wrong fields, unrendered templates, equal choices, a missing delimiter
     Lint(TaskArguments),
@@ -31,7 +34,7 @@ pub(crate) enum TaskCommand {
     },
     /// Say in what two task files differ, and so why their scores do not compare
     Diff {
-        /// A task file, or 'siqa' or 'demo'
+        /// A task file, or 'siqa', 'social_iqa' or 'demo'
         first: String,
         /// Another one
         second: String,
@@ -41,7 +44,7 @@ pub(crate) enum TaskCommand {
 /// A task with its documents.
 #[derive(Debug, Args)]
 pub(crate) struct TaskArguments {
-    /// A task file of lm-evaluation-harness (YAML), or 'siqa' or 'demo'
+    /// A task file of lm-evaluation-harness (YAML), or 'siqa', 'social_iqa' or 'demo'
     task: String,
     /// Documents (jsonl, json, csv, tsv): FILE, SPLIT=FILE or TASK/SPLIT=FILE
     #[arg(long, value_name = "FILE")]
@@ -51,49 +54,42 @@ pub(crate) struct TaskArguments {
     num_fewshot: Option<usize>,
 }
 
-/// What `task new` writes: every part that most tasks need, each said in a line.
-const NEW_TASK: &str = "# A task file of lm-evaluation-harness. Change what is below, then look at it:
-#   aobench task lint NAME.yaml --data NAME.jsonl
-#   aobench task show NAME.yaml --data NAME.jsonl --render 3
-#   aobench eval --task NAME.yaml --data NAME.jsonl --model MODEL.gguf
-task: NAME
-test_split: test
-output_type: multiple_choice
-# The prompt: {{field}} is a field of a document.
-doc_to_text: \"Question: {{question}}\\nAnswer:\"
-# What may follow it, and which of them is right (the first has number 0).
-doc_to_choice: choices
-doc_to_target: answer
-# Stands between prompt and answer: most models have the space at the start of a word.
-target_delimiter: ' '
-metric_list:
-  - metric: acc
-  - metric: acc_norm
-metadata:
-  version: 1
-";
+/// How the questions of a new task are asked.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Kind {
+    /// The likeliest of several answers counts
+    Choices,
+    /// The model writes, and the answer is found in its text
+    Text,
+}
 
-const NEW_DOCUMENTS: &str = r#"{"question": "Which of these is a colour?", "choices": ["blue", "seven", "quickly"], "answer": 0}
-{"question": "What do people drink?", "choices": ["stones", "water", "letters"], "answer": 1}
-{"question": "What's the opposite of cold?", "choices": ["late", "round", "hot"], "answer": 2}
-"#;
+impl Kind {
+    /// The task file and the questions to begin from.
+    fn files(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Choices => (include_str!("task/choices.yaml"), include_str!("task/choices.jsonl")),
+            Self::Text => (include_str!("task/text.yaml"), include_str!("task/text.jsonl")),
+        }
+    }
+}
 
 pub(crate) fn run(command: TaskCommand, output: Output) -> anyhow::Result<()> {
     match command {
-        TaskCommand::New { name } => new(&name, output),
+        TaskCommand::New { name, kind } => new(&name, kind, output),
         TaskCommand::Lint(arguments) => lint(&arguments, output),
         TaskCommand::Show { task, render } => show(&task, render, output),
         TaskCommand::Diff { first, second } => diff(&first, &second, output),
     }
 }
 
-fn new(name: &str, output: Output) -> anyhow::Result<()> {
+fn new(name: &str, kind: Kind, output: Output) -> anyhow::Result<()> {
     if name.is_empty() || !name.chars().all(|letter| letter.is_ascii_alphanumeric() || "_-".contains(letter)) {
         bail!("the name of a task has letters, digits, '_' and '-', and '{name}' has others");
     }
+    let (task, documents) = kind.files();
     let files = [
-        (PathBuf::from(format!("{name}.yaml")), NEW_TASK.replace("NAME", name)),
-        (PathBuf::from(format!("{name}.jsonl")), NEW_DOCUMENTS.to_owned()),
+        (PathBuf::from(format!("{name}.yaml")), task.replace("NAME", name)),
+        (PathBuf::from(format!("{name}.jsonl")), documents.to_owned()),
     ];
     if let Some((path, _)) = files.iter().find(|(path, _)| path.exists()) {
         bail!("{} is there already; nothing was written", path.display());
@@ -113,7 +109,7 @@ fn options(arguments: &TaskArguments) -> Options {
 
 fn lint(arguments: &TaskArguments, output: Output) -> anyhow::Result<()> {
     let mut found = Vec::new();
-    for task in source::find(&arguments.task)? {
+    for task in source::find(&arguments.task)?.tasks {
         let (splits, _) = source::documents(&task, &arguments.data)?;
         let evaluation = task.task.evaluation(&splits, &options(arguments))?;
         found.extend(evaluation.lint().into_iter().map(|finding| (task.name.clone(), finding)));
@@ -159,7 +155,7 @@ fn lint(arguments: &TaskArguments, output: Output) -> anyhow::Result<()> {
 
 fn show(arguments: &TaskArguments, render: usize, output: Output) -> anyhow::Result<()> {
     let mut shown = Vec::new();
-    for task in source::find(&arguments.task)? {
+    for task in source::find(&arguments.task)?.tasks {
         let (splits, _) = source::documents(&task, &arguments.data)?;
         let evaluation = task.task.evaluation(&splits, &options(arguments))?;
         for number in 0..render.min(evaluation.len()) {
@@ -205,7 +201,7 @@ fn describe(shown: &Value) -> String {
 
 fn diff(first: &str, second: &str, output: Output) -> anyhow::Result<()> {
     let one = |name: &str| -> anyhow::Result<FoundTask> {
-        let mut tasks = source::find(name)?;
+        let mut tasks = source::find(name)?.tasks;
         if tasks.len() != 1 {
             bail!("{} is a group of {} tasks; compare its tasks", Path::new(name).display(), tasks.len());
         }
@@ -219,16 +215,30 @@ fn diff(first: &str, second: &str, output: Output) -> anyhow::Result<()> {
             (value != other).then_some((key.as_str(), [value.as_str(), other]))
         })
         .collect();
-    output.result(&json!({ "same": differing.is_empty(), "differences": differing }), |_| {
+    let parts: BTreeMap<&str, &str> = differing.keys().map(|key| (*key, part(key))).collect();
+    output.result(&json!({ "same": differing.is_empty(), "differences": differing, "parts": parts }), |_| {
         if differing.is_empty() {
             return "the two tasks ask and judge alike".to_owned();
         }
-        let rows = differing
-            .iter()
-            .map(|(key, [first, second])| vec![(*key).to_owned(), (*first).to_owned(), (*second).to_owned()]);
-        let columns = [Column::Text("key"), Column::Text("first"), Column::Text("second")];
-        table(&columns, rows) + "\nscores under different tasks do not compare"
+        let rows =
+            differing.iter().map(|(key, [first, second])| [part(key), key, first, second].map(str::to_owned).to_vec());
+        let columns = [Column::Text("part"), Column::Text("key"), Column::Text("first"), Column::Text("second")];
+        table(&columns, rows)
+            + "\nthe two have different protocols, so their scores do not compare and never rank together"
     })
+}
+
+/// The part of a benchmark that a key of a task file belongs to, as the first benchmark on AO named them.
+fn part(key: &str) -> &'static str {
+    match key {
+        "output" | "generation" | "repeats" => "Evaluator",
+        "filters" => "Result Retriever",
+        "metrics" | "process_results" | "doc_to_target" => "Score Calculator",
+        "dataset_path" | "dataset_name" | "training_split" | "validation_split" | "test_split" | "process_docs" => {
+            "Dataset Loader"
+        }
+        _ => "Prompt Template",
+    }
 }
 
 /// What a task says, key by key, after its includes and defaults.

@@ -128,7 +128,11 @@ async fn develop(
         threads: config.worker.threads,
         memory_bytes_max: config.worker.memory_bytes_max,
     };
-    development::start_workers(&operator, &settings).await
+    let mut workers = development::start_workers(&operator, &settings).await?;
+    if arguments.worker > 0 {
+        development::serve_prompts(&operator, &settings, &mut workers, output).await?;
+    }
+    Ok(workers)
 }
 
 fn read_genesis(path: &std::path::Path) -> anyhow::Result<Genesis> {

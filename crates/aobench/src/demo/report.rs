@@ -43,7 +43,7 @@ struct LinePart {
 
 #[derive(Debug, Serialize)]
 struct PayoutPart {
-    rank: u64,
+    rank: Option<u64>,
     participant: Id,
     quantity: Quantity,
 }
@@ -172,7 +172,7 @@ pub(super) fn payouts(
         vec![
             wallet.name.clone(),
             address.short(),
-            payout.map_or_else(String::new, |payout| payout.rank.to_string()),
+            payout.and_then(|payout| payout.rank).map_or_else(String::new, |rank| rank.to_string()),
             payout.map_or_else(String::new, |payout| money.show(payout.quantity)),
             money.show(wallet.funds),
             money.show(*balance),

@@ -1,11 +1,12 @@
 //! Scoring models on tasks, without a node or a pool: `aobench eval`.
 //!
-//! - `source`: task files and documents; `model`: model files and their engines.
+//! - `source`, `groups`: task files and documents; `model`: model files and their engines.
 //! - `ask`: from requests to answers; `journal`: what was answered already.
 //! - `report`: the table and files of lm-evaluation-harness; `compare`: two results side by side.
 
 mod ask;
 pub(crate) mod compare;
+mod groups;
 mod journal;
 mod model;
 mod report;
@@ -29,8 +30,8 @@ use tasks::harness::{self, Options, Response, Sample};
 use self::ask::{Answers, Asked, ask};
 use self::journal::Journal;
 use self::model::LocalModel;
-use self::report::{RunFacts, TaskReport};
-use self::source::{DataArgument, FoundTask};
+use self::report::{GroupReport, RunFacts, TaskReport};
+use self::source::{DataArgument, Found, FoundTask};
 use crate::output::Output;
 
 /// Documents of one request to the engine at most, where nothing else is said. Results of the profile `exact` do not
@@ -91,22 +92,27 @@ struct Engines {
 /// Evaluates every task on every model.
 pub(crate) async fn run(plan: Plan, output: Output) -> anyhow::Result<Vec<Evaluated>> {
     // Everything that can be wrong with tasks and documents is found before the first model is loaded.
-    let mut tasks = Vec::new();
+    let mut found = Found { tasks: Vec::new(), groups: Vec::new() };
     for name in &plan.tasks {
-        tasks.extend(source::find(name)?);
+        let more = source::find(name)?;
+        found.groups.extend(more.groups);
+        found.tasks.extend(more.tasks);
     }
-    for task in &tasks {
+    for (place, task) in found.tasks.iter().enumerate() {
+        if found.tasks[..place].iter().any(|other| other.name == task.name) {
+            bail!("the task '{}' is named twice; results are told apart by their task's name", task.name);
+        }
         check(task, &plan, output).with_context(|| format!("the task '{}'", task.name))?;
     }
-    let (plan, tasks) = (Arc::new(plan), Arc::new(tasks));
+    let (plan, found) = (Arc::new(plan), Arc::new(found));
     let mut evaluated = Vec::new();
     for name in &plan.models {
         let model = match &plan.server {
             Some(server) => LocalModel::served(name, server),
             None => LocalModel::find(name, &plan.url, &plan.output.join("models"), output).await?,
         };
-        let (plan, tasks) = (Arc::clone(&plan), Arc::clone(&tasks));
-        let outcome = tokio::task::spawn_blocking(move || evaluate(&plan, &model, &tasks, output)).await;
+        let (plan, found) = (Arc::clone(&plan), Arc::clone(&found));
+        let outcome = tokio::task::spawn_blocking(move || evaluate(&plan, &model, &found, output)).await;
         evaluated.push(outcome.context("the evaluation panicked")??);
     }
     Ok(evaluated)
@@ -124,7 +130,7 @@ fn check(task: &FoundTask, plan: &Plan, output: Output) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn evaluate(plan: &Plan, model: &LocalModel, tasks: &[FoundTask], output: Output) -> anyhow::Result<Evaluated> {
+fn evaluate(plan: &Plan, model: &LocalModel, found: &Found, output: Output) -> anyhow::Result<Evaluated> {
     let folder = plan.output.join(report::sanitized(&model.name));
     std::fs::create_dir_all(&folder).with_context(|| format!("the folder {} cannot be made", folder.display()))?;
     let began_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64);
@@ -133,8 +139,8 @@ fn evaluate(plan: &Plan, model: &LocalModel, tasks: &[FoundTask], output: Output
     let engines = Engines::start(plan, model);
     spinner.finish_and_clear();
     let mut engines = engines?;
-    let mut reports = Vec::with_capacity(tasks.len());
-    for task in tasks {
+    let mut reports = Vec::with_capacity(found.tasks.len());
+    for task in &found.tasks {
         reports.push(evaluate_task(plan, model, &mut engines, task, &folder, output)?);
     }
     let facts = RunFacts {
@@ -151,9 +157,10 @@ fn evaluate(plan: &Plan, model: &LocalModel, tasks: &[FoundTask], output: Output
         began_ms,
         seconds: began.elapsed().as_secs_f64(),
     };
-    let results = report::results(&facts, &reports);
+    let groups = GroupReport::all(&found.groups, &reports);
+    let results = report::results(&facts, &reports, &groups);
     let path = report::write(&folder, &results, &reports, began_ms, plan.log_samples)?;
-    Ok(Evaluated { results, table: report::markdown(&reports), path })
+    Ok(Evaluated { results, table: report::markdown(&reports, &groups), path })
 }
 
 fn evaluate_task(
@@ -202,6 +209,14 @@ fn evaluate_task(
     let repeated = |answers: &Answers| answers.iter().map(|answer| vec![answer.clone(); repeats]).collect();
     let responses: Vec<Vec<Vec<Response>>> = answers.iter().map(repeated).collect();
     let judged = evaluation.judge(&responses)?;
+    let ties = evaluation.ties(&responses);
+    if ties > 0 {
+        output.talk(format_args!(
+            "{}: in {ties} of {} documents several choices were the likeliest, and the first of them was taken",
+            found.name,
+            evaluation.len()
+        ));
+    }
     let line = |sample: &Sample| evaluation.sample_line(sample, &responses[sample.document], None);
     let samples = judged.iter().map(line).collect::<Result<_, _>>()?;
     let aggregates = evaluation.aggregate(&judged, plan.resamples)?;
@@ -218,6 +233,7 @@ fn evaluate_task(
         entry: harness::results_entry(config, &aggregates),
         aggregates,
         samples,
+        ties,
         seconds: began.elapsed().as_secs_f64(),
     })
 }

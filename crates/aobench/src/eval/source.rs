@@ -1,12 +1,14 @@
 //! Where an evaluation takes its task files and its documents from: this machine's disk.
 
+use std::ffi::OsStr;
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow, bail};
 use ao::sha256;
 use tasks::Question;
-use tasks::harness::{self, File, Member, Splits, Task};
+use tasks::harness::{self, File, Splits, Task};
 
+use super::groups::{self, FoundGroup};
 use crate::demo::assets;
 
 /// Bytes of a task file: real ones have a few kilobytes.
@@ -35,60 +37,74 @@ fn on_disk(path: &str) -> Option<String> {
     std::fs::read_to_string(path).ok()
 }
 
+/// The same, and for what is not there a built-in task file of that name.
+pub(super) fn task_file(path: &str) -> Option<String> {
+    on_disk(path).or_else(|| tasks::builtin::file(path.rsplit('/').next()?))
+}
+
+/// What a name or a path stands for: a task, or all tasks of a group.
+pub(crate) struct Found {
+    /// The tasks.
+    pub(crate) tasks: Vec<FoundTask>,
+    /// The groups they are in.
+    pub(crate) groups: Vec<FoundGroup>,
+}
+
 /// The task of a name or a path; all of its tasks if it is of a group.
-pub(crate) fn find(name: &str) -> anyhow::Result<Vec<FoundTask>> {
-    let built_in = if name == DEMO { "siqa" } else { name };
-    if let Ok(text) = tasks::built_in(built_in) {
-        // It says nothing of splits: in a pool a dataset is one set of questions.
-        let text = format!("{text}\ntest_split: test\n");
-        let task =
-            Task::from_yaml(&text, built_in, &harness::no_files).with_context(|| format!("the task '{name}'"))?;
+pub(crate) fn find(name: &str) -> anyhow::Result<Found> {
+    if let Ok(text) = tasks::built_in(name) {
+        let task = Task::from_yaml(text, name, &tasks::builtin::file).with_context(|| format!("the task '{name}'"))?;
         let own_data = (name == DEMO).then_some(assets::QUESTIONS);
-        return Ok(vec![FoundTask { task, name: name.to_owned(), own_data }]);
+        let tasks = vec![FoundTask { task, name: name.to_owned(), own_data }];
+        return Ok(Found { tasks, groups: Vec::new() });
     }
     if !Path::new(name).is_file() {
-        bail!(
-            "there is no task file '{name}'; name a YAML file of lm-evaluation-harness, or one of the built-in tasks \
-             'siqa' and '{DEMO}'"
-        );
+        return Err(no_task(name));
     }
-    match harness::load(name, &on_disk).with_context(|| format!("the task file {name}"))? {
-        File::Task(config) => Ok(vec![found(config)?]),
+    match harness::load(name, &task_file).with_context(|| format!("the task file {name}"))? {
+        File::Task(config) => Ok(Found { tasks: vec![found(config)?], groups: Vec::new() }),
         File::Group(group) => {
             let folder = Path::new(name).parent().unwrap_or(Path::new(""));
-            group.members.iter().map(|member| of_group(member, folder)).collect()
+            let (tasks, groups) = groups::of(&group, folder)?;
+            Ok(Found { tasks, groups })
         }
     }
 }
 
-fn found(config: harness::Config) -> anyhow::Result<FoundTask> {
+pub(super) fn found(config: harness::Config) -> anyhow::Result<FoundTask> {
     let name = config.task.clone();
     let task = Task::new(config).with_context(|| format!("the task '{name}'"))?;
     Ok(FoundTask { task, name, own_data: None })
 }
 
-/// A member of a group: the file in the group's folder that has its name.
-fn of_group(member: &Member, folder: &Path) -> anyhow::Result<FoundTask> {
-    let name = match member {
-        Member::Named(name, keys) if keys.is_empty() => name,
-        Member::Named(name, _) => bail!("the group sets keys for its task '{name}', which is not supported"),
-        Member::Group(group) => bail!("the group '{}' is within another one, which is not supported", group.name),
-    };
-    let mut files: Vec<_> = std::fs::read_dir(folder)
-        .with_context(|| format!("the folder {} cannot be read", folder.display()))?
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml"))
-        .collect();
-    files.sort();
-    for file in files {
-        if let Ok(File::Task(config)) = harness::load(&file.display().to_string(), &on_disk)
-            && config.task == *name
-        {
-            return found(config);
-        }
+/// The task file of a name or a path with all that it includes, as one text: what a dataset process is told.
+pub(crate) fn whole_task(name: &str) -> anyhow::Result<String> {
+    if tasks::builtin::names().any(|known| known == name) {
+        return Ok(tasks::built_in(name)?.to_owned());
     }
-    Err(anyhow!("no task file in {} is of the task '{name}', which its group names", folder.display()))
+    if !Path::new(name).is_file() {
+        return Err(no_task(name));
+    }
+    harness::whole(name, &task_file).with_context(|| format!("the task file {name}"))
+}
+
+fn no_task(name: &str) -> anyhow::Error {
+    anyhow!(
+        "there is no task file '{name}'; name a YAML file of lm-evaluation-harness, or one of the built-in tasks {}",
+        tasks::builtin::names().collect::<Vec<_>>().join(", ")
+    )
+}
+
+/// The rows of a file of questions.
+pub(crate) fn questions(path: &Path) -> anyhow::Result<Vec<Question>> {
+    let path = path.display().to_string();
+    let bytes = read(&path)?;
+    rows(&path, &bytes).with_context(|| format!("the questions in {path}"))
+}
+
+/// Whether files of this kind hold questions.
+pub(crate) fn is_kind_of_questions(extension: &OsStr) -> bool {
+    ["jsonl", "json", "ndjson", "csv", "tsv"].iter().any(|kind| extension == *kind)
 }
 
 /// `--data`: a file, or `SPLIT=FILE`, or `TASK/SPLIT=FILE`.

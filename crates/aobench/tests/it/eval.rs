@@ -134,11 +134,11 @@ fn a_task_is_made_looked_at_and_scored_in_four_commands() {
     assert_eq!(shown[0]["requests"][0]["context"], "Question: Which of these is a colour?\nAnswer:");
     let model = model(1);
     let results = json(folder, &["eval", "--model", &model, "--task", task[0], task[1], task[2]]);
-    assert!(results[0]["results"]["colours"]["acc_norm,none"].is_number(), "{results}");
+    assert!(results[0]["results"]["colours"]["acc,none"].is_number(), "{results}");
     assert!(refusal(folder, &["task", "new", "colours"]).contains("there already"));
 
     let text = std::fs::read_to_string(folder.join("colours.yaml")).unwrap();
-    std::fs::write(folder.join("other.yaml"), text.replace("target_delimiter: ' '", "target_delimiter: ''")).unwrap();
+    std::fs::write(folder.join("other.yaml"), text.replace("target_delimiter: \" \"", "target_delimiter: ''")).unwrap();
     let differences = json(folder, &["task", "diff", "colours.yaml", "other.yaml"]);
     assert_eq!(differences["same"], false);
     assert!(differences["differences"].to_string().contains("target_delimiter"), "{differences}");

@@ -15,5 +15,6 @@ mod command_line;
 mod crash;
 mod demo;
 mod eval;
+mod own_dataset;
 mod real_data;
 mod worker;

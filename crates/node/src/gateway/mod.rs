@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ao::Id;
 
 pub(crate) use self::error::GatewayError;
-pub(crate) use self::feed::enter_modules;
+pub(crate) use self::feed::{AddedModule, enter_modules};
 use self::index::Index;
 pub(crate) use self::parts::PartStatus;
 use self::parts::PartUploads;

@@ -173,7 +173,11 @@ fn transaction(row: &Row<'_>) -> rusqlite::Result<(Position, Transaction)> {
         time_ms: row.get(4)?,
         height: row.get(5)?,
         size: row.get(6)?,
-        held: process.zip(slot).map_or(Held::Elsewhere, |(process, slot)| Held::Slot(Id::new(process), slot)),
+        held: match (process, slot) {
+            (Some(process), Some(slot)) => Held::Slot(Id::new(process), slot),
+            (Some(bundle), None) => Held::Bundle(Id::new(bundle)),
+            (None, _) => Held::Elsewhere,
+        },
     };
     Ok((Position { time_ms: transaction.time_ms, entry: row.get(0)? }, transaction))
 }

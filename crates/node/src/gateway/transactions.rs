@@ -1,5 +1,4 @@
-//! What a query for transactions finds: signed items that came as messages, processes, modules and uploads, by id, owner,
-//! recipient and tag. It is a projection of the log and of the uploads: never flushed on purpose, made again when deleted,
+//! What a query for transactions finds: messages, processes, modules and uploads, by id, owner, recipient and tag. It is a projection of the log and of the uploads: never flushed on purpose, made again when deleted,
 //! brought up to date when it is asked.
 
 use std::collections::BTreeMap;
@@ -48,13 +47,15 @@ pub(super) const QUERY_TIME: Duration = Duration::from_secs(2);
 const STEPS_PER_LOOK: i32 = 10_000;
 
 /// Where a source of transactions is read on: a process, or the uploads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Source {
     /// The log of a process.
     Process(Id),
+    /// The inbox of an address.
+    Inbox(Id),
     /// The uploads of this gateway.
     Uploads,
-    /// The modules that are part of the node.
+    /// The modules of the node.
     Modules,
 }
 
@@ -63,7 +64,9 @@ pub(crate) enum Source {
 pub(crate) enum Held {
     /// In the log of a process, in this slot.
     Slot(Id, u64),
-    /// Among the uploads, or nowhere: a native module is part of the node.
+    /// Among the uploads, in the bundle with this id.
+    Bundle(Id),
+    /// Among the uploads by itself, in an inbox, or nowhere: a native module is part of the node.
     Elsewhere,
 }
 
@@ -93,8 +96,8 @@ pub(crate) struct Transaction {
 pub(crate) struct Transactions {
     writer: Mutex<Connection>,
     reader: Mutex<Connection>,
-    /// Held by whoever brings it up to date: where each process is read on, as far as that was looked up.
-    pub(super) reading: Mutex<BTreeMap<Id, u64>>,
+    /// Held by whoever brings it up to date: where each log is read on, as far as that was looked up.
+    pub(super) reading: Mutex<BTreeMap<Source, u64>>,
 }
 
 impl Transactions {
@@ -144,11 +147,12 @@ impl Transactions {
 }
 
 impl Source {
-    fn key(&self) -> &[u8] {
+    fn key(&self) -> Vec<u8> {
         match self {
-            Self::Process(process) => process.as_bytes(),
-            Self::Uploads => b"uploads",
-            Self::Modules => b"modules",
+            Self::Process(process) => process.as_bytes().to_vec(),
+            Self::Inbox(address) => [b"inbox", address.as_bytes().as_slice()].concat(),
+            Self::Uploads => b"uploads".to_vec(),
+            Self::Modules => b"modules".to_vec(),
         }
     }
 }
@@ -164,6 +168,7 @@ fn insert(change: &Change<'_>, transaction: &Transaction) -> rusqlite::Result<()
     let Transaction { id, owner, recipient, tags, time_ms, height, size, held } = transaction;
     let (process, slot) = match held {
         Held::Slot(process, slot) => (Some(process.as_bytes()), Some(slot)),
+        Held::Bundle(bundle) => (Some(bundle.as_bytes()), None),
         Held::Elsewhere => (None, None),
     };
     let sql = "INSERT OR IGNORE INTO transactions (id, owner, recipient, time_ms, height, size, process, slot)

@@ -77,6 +77,8 @@ impl Results<'_> {
             limit: READ_STEP,
             descending: self.sort == Sort::Descending,
         };
+        let summary = self.core.process(&self.process)?;
+        let prompt = format!("{}> ", summary.name.unwrap_or(summary.module));
         let (mut edges, mut bytes) = (Vec::new(), 0);
         loop {
             let step = self.core.results(&self.process, range)?;
@@ -91,7 +93,7 @@ impl Results<'_> {
                 }
                 bytes += size(&result);
                 let cursor = Cursor::new(result.slot, result.timestamp_ms, self.sort).encode();
-                edges.push(ResultEdge { cursor, node: ResultAnswer::of(result) });
+                edges.push(ResultEdge { cursor, node: ResultAnswer::of(result).shown(&prompt) });
             }
             if is_last {
                 return Ok(answer(edges, false));

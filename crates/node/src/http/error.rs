@@ -51,6 +51,11 @@ impl HttpError {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", text)
     }
 
+    /// The text for people.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
     #[cfg(test)]
     pub(crate) fn parts(&self) -> (u16, &'static str, &str) {
         (self.status.as_u16(), self.code, &self.text)

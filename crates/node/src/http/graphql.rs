@@ -21,7 +21,9 @@ use super::limits::{
     INDEX_WAIT, QUERY_BYTES_MAX, QUERY_COMPLEXITY_MAX, QUERY_DEPTH_MAX, QUERY_FILTERS_MAX, TRANSACTIONS_MAX,
 };
 use super::state::{Shared, one_more};
-use crate::gateway::{GatewayError, Position, Query as Wanted, TagFilter as WantedTag, Transaction as Found, block_id};
+use crate::gateway::{
+    GatewayError, Held, Position, Query as Wanted, TagFilter as WantedTag, Transaction as Found, block_id,
+};
 
 /// Transactions of a page if the query does not say (Arweave's number).
 const FIRST_DEFAULT: i32 = 10;
@@ -264,7 +266,9 @@ const NOTHING: fn() -> Amount = || Amount { winston: "0", ar: "0.000000000000" }
 
 impl Transaction {
     fn of(found: Found, header: Option<ItemHeader>) -> Self {
-        let Found { id, owner, recipient, tags, time_ms, height, size, held: _ } = found;
+        let Found { id, owner, recipient, tags, time_ms, height, size, held } = found;
+        let bundle =
+            || if let Held::Bundle(bundle) = held { Some(Parent { id: ID(bundle.to_string()) }) } else { None };
         let encoded = |bytes: Option<&[u8]>| bytes.map(|bytes| URL_SAFE_NO_PAD.encode(bytes)).unwrap_or_default();
         let header = header.as_ref();
         Self {
@@ -283,8 +287,8 @@ impl Transaction {
                 height,
                 previous: ID(block_id(height.saturating_sub(1)).to_string()),
             },
-            parent: None,
-            bundled_in: None,
+            parent: bundle(),
+            bundled_in: bundle(),
         }
     }
 }

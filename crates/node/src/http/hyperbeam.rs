@@ -15,9 +15,10 @@ use ao::{DataItem, Id, Message, Tags};
 use super::error::{HttpError, quoted};
 use super::extract::parse_id;
 use super::limits::RESULT_WAIT;
+use super::message_unit::spawned;
 use super::published::{self, KEYS_MAX};
 use super::state::{Shared, one_more};
-use super::wire::ResultAnswer;
+use super::wire::{ResultAnswer, unbelieved};
 use super::{body, nothing_at};
 use crate::core::Submitted;
 
@@ -94,11 +95,17 @@ async fn take(shared: &Shared, request: Request<Body>, process: Option<Id>) -> R
     }
     let target = item.target();
     let submitted = shared.core.submit(item).await?;
+    if let Some(process) = submitted.process {
+        spawned(shared, process).await?;
+    }
     let of = submitted.process.or(target).unwrap_or_default();
     let raw = finished(shared, of, &submitted).await;
     let mut answer = json!({ "status": 200, "process": of, "slot": submitted.slot, "id": submitted.id });
     if let Some(raw) = raw {
         answer["raw"] = json!(raw);
+    }
+    if let Some(signer) = submitted.unbelieved {
+        answer["warning"] = json!(unbelieved(signer));
     }
     let mut response = Json(answer).into_response();
     for (name, id) in [(PROCESS_HEADER, of), (ID_HEADER, submitted.id)] {

@@ -53,6 +53,9 @@ pub(crate) const READ_STEP: usize = 64;
 /// How long a result is waited for.
 pub(crate) const RESULT_WAIT: Duration = Duration::from_millis(crate::limits::WAIT_MS_MAX);
 
+/// How long the answer to a spawn waits for a native process, whose spawn takes no longer than a message.
+pub(crate) const SPAWN_WAIT: Duration = Duration::from_secs(5);
+
 /// Bytes of a file that are read at a time.
 pub(crate) const FILE_PIECE_BYTES: usize = 128 * 1024;
 

@@ -7,16 +7,16 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
-use ao::DataItem;
 use ao::limits::ITEM_BYTES_MAX;
+use ao::{DataItem, Id};
 
 use super::body;
 use super::error::HttpError;
 use super::extract::{PathId, QueryOf, parse_id};
-use super::limits::INDEX_WAIT;
+use super::limits::{INDEX_WAIT, SPAWN_WAIT};
 use super::state::{Shared, one_more};
-use super::wire::Acknowledged;
-use crate::core::Core;
+use super::wire::{Acknowledged, unbelieved};
+use crate::core::{Core, StoredResult};
 
 /// The query of AO's assign: which message, to which process.
 #[derive(Deserialize)]
@@ -41,8 +41,27 @@ pub(crate) async fn post(
     let item = DataItem::parse(&bytes)?;
     drop(bytes);
     let submitted = shared.core.submit(item).await?;
-    let answer = Acknowledged { message: "Processing DataItem", id: submitted.id, process_id: submitted.process };
+    if let Some(process) = submitted.process {
+        spawned(&shared, process).await?;
+    }
+    let answer = Acknowledged {
+        message: "Processing DataItem",
+        id: submitted.id,
+        process_id: submitted.process,
+        warning: submitted.unbelieved.map(unbelieved),
+    };
     Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
+}
+
+/// An error if a process of a native module could not be spawned, which shows at once: its tags or its data are wrong.
+pub(super) async fn spawned(shared: &Shared, process: Id) -> Result<(), HttpError> {
+    if !shared.blocking(move |core| core.is_native(&process)).await? {
+        return Ok(());
+    }
+    let spawn = shared.core.result(&process, &process, SPAWN_WAIT);
+    let Some(Ok(StoredResult { outcome: Err(fault), .. })) = shared.unless_stopping(spawn).await else { return Ok(()) };
+    let text = format!("the process {process} could not be spawned: {fault}");
+    Err(HttpError::new(StatusCode::UNPROCESSABLE_ENTITY, "spawn-failed", text))
 }
 
 /// `POST /?process-id=&assign=`: gives a process a message that was sent to another. A process has to allow that, or

@@ -11,7 +11,7 @@ mod gateway;
 mod graphql;
 mod hyperbeam;
 mod inbox;
-mod limits;
+pub(crate) mod limits;
 mod message_unit;
 mod operations;
 mod parts;
@@ -113,8 +113,7 @@ fn router(shared: Shared) -> Router {
         .route("/~meta@1.0/info", get(hyperbeam::information))
         .route("/~meta@1.0/info/address", get(operations::address))
         .route("/push", post(hyperbeam::push))
-        .route("/pool/{pool}", get(pages::pool))
-        .route("/style.css", get(pages::style))
+        .merge(pages::routes())
         .route("/{id}", get(gateway::data))
         .route("/{id}/latest", get(scheduler_unit::latest))
         .route("/{id}/{*path}", any(hyperbeam::of_process))

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::error::HttpError;
+use super::extract::QueryOf;
 use super::state::Shared;
 use crate::core::Core;
 use crate::pages;
@@ -53,11 +54,16 @@ pub(crate) async fn address(State(shared): State<Shared>) -> String {
 }
 
 /// `GET /`: the home page for a browser; for a program what AO's scheduler unit says of itself.
-pub(crate) async fn home(State(shared): State<Shared>, headers: HeaderMap) -> Result<Response, HttpError> {
+pub(crate) async fn home(
+    state: State<Shared>,
+    headers: HeaderMap,
+    query: QueryOf<pages::PoolsQuery>,
+) -> Result<Response, HttpError> {
     let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
     if accept.is_some_and(|accept| accept.contains("text/html")) {
-        return pages::home(&shared).await;
+        return Ok(pages::home(state, headers, query).await);
     }
+    let State(shared) = state;
     let now_ms = shared.core.clock().now_ms();
     Ok(Json(json!({ "timestamp": now_ms, "address": shared.core.address() })).into_response())
 }

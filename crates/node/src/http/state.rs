@@ -11,6 +11,7 @@ use super::error::HttpError;
 use super::limits::{BODIES_BYTES_MAX, DOWNLOADS_MAX, REQUESTS_MAX, RESULT_WAIT, UPLOADS_MAX, WAITING_MAX};
 use crate::core::Core;
 use crate::error::ReadError;
+use crate::pages::Answers;
 
 /// The state of the router. Cheap to clone.
 #[derive(Clone)]
@@ -32,6 +33,8 @@ pub(crate) struct Inner {
     pub downloads: Arc<Semaphore>,
     /// Bodies in memory, in KiB.
     pub bodies: Semaphore,
+    /// What processes answered to pages.
+    pub answers: Answers,
     /// Becomes true when the node shuts down.
     stopping: watch::Receiver<bool>,
 }
@@ -56,6 +59,7 @@ impl Shared {
                 uploads: semaphore(UPLOADS_MAX),
                 downloads: semaphore(DOWNLOADS_MAX),
                 bodies: Semaphore::new(BODIES_BYTES_MAX / 1024),
+                answers: Answers::default(),
                 stopping,
             }),
         }

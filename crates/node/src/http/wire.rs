@@ -18,6 +18,17 @@ pub(crate) struct Acknowledged {
     /// The process, if it is a process item.
     #[serde(rename = "processId", skip_serializing_if = "Option::is_none")]
     pub process_id: Option<Id>,
+    /// What its sender may not have meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
+}
+
+/// What is said of an item whose signer speaks for a process without being an authority of the receiver.
+pub(crate) fn unbelieved(signer: Id) -> String {
+    format!(
+        "the tag From-Process was not believed, and the message is from its signer, {signer}: a process trusts only the \
+         authorities that it was spawned with (tag Authority)"
+    )
 }
 
 /// What came of a message, in the words of AO's compute unit. A message that was not carried out has nothing but `Error`.
@@ -79,21 +90,39 @@ impl ResultAnswer {
             Ok(effects) => (effects, None),
             Err(fault) => (Effects::none(), Some(fault)),
         };
-        let message = |(Outgoing { target, tags, data }, index)| ResultMessage {
+        let message = |(Outgoing { target, tags, data, anchor: given }, index)| ResultMessage {
             target,
             tags,
             data: Text(data),
-            anchor: anchor(slot, index),
+            anchor: anchor(given, slot, index),
         };
-        let spawn = |(Spawn { tags, data }, index)| ResultSpawn { tags, data: Text(data), anchor: anchor(slot, index) };
+        let spawn = |(Spawn { tags, data, anchor: given }, index)| ResultSpawn {
+            tags,
+            data: Text(data),
+            anchor: anchor(given, slot, index),
+        };
         Self {
             messages: effects.messages.into_iter().zip(0..).map(message).collect(),
             assignments: [],
             spawns: effects.spawns.into_iter().zip(0..).map(spawn).collect(),
             output: ResultOutput::of(effects.output),
             error,
-            gas_used: 0,
+            gas_used: effects.gas_used,
         }
+    }
+
+    /// The same answer as the live feed of aos shows it, with the prompt of the process: what a native process says there is
+    /// printed, as what a handler of Lua prints is.
+    pub(crate) fn shown(mut self, prompt: &str) -> Self {
+        if let ResultOutput::Fields(output) = self.output {
+            let mut whole =
+                serde_json::json!({ "data": output.data, "prompt": prompt, "print": !output.data.is_empty() });
+            if let Some(error) = output.error {
+                whole["error"] = Value::String(error);
+            }
+            self.output = ResultOutput::Whole(whole);
+        }
+        self
     }
 
     /// The answer for a stored result.
@@ -102,9 +131,10 @@ impl ResultAnswer {
     }
 }
 
-/// AO gives a message an anchor of 32 digits that is its own within its sender; slot and index are such a number.
-fn anchor(slot: u64, index: u32) -> String {
-    format!("{slot:022}{index:010}")
+/// AO gives a message an anchor of 32 digits that is its own within its sender; slot and index are such a number where the
+/// sender gave none.
+fn anchor(given: String, slot: u64, index: u32) -> String {
+    if given.is_empty() { format!("{slot:022}{index:010}") } else { given }
 }
 
 /// A page of results.

@@ -1,10 +1,10 @@
-//! Pools and leaderboards as the benchmark process tells them, and how a page shows them. What a page does not show is
+//! Pools, entries and money as the benchmark process tells them, and how a page shows them. What a page does not show is
 //! not read, so a process that says more is understood as well.
 
 use ao::{Id, Quantity};
 use serde::Deserialize;
 
-use super::format::{money, money_about, name, percent, reason, time};
+use super::format::{self, address, message, money, money_about, name, percent, reason, span, when};
 
 /// A pool.
 #[derive(Debug, Clone, Deserialize)]
@@ -12,14 +12,22 @@ pub(super) struct Pool {
     pub(super) id: Id,
     #[serde(default)]
     title: String,
+    #[serde(default)]
+    dataset_title: String,
     pub(super) dataset: Id,
     pub(super) funder: Id,
     funds: Quantity,
     pub(super) allocation: String,
+    #[serde(default)]
+    pub(super) weights: Option<String>,
     pub(super) ties: String,
     pub(super) metric: String,
-    start: u64,
-    end: u64,
+    pub(super) start: u64,
+    pub(super) end: u64,
+    #[serde(default)]
+    pub(super) grace_end: u64,
+    #[serde(default)]
+    pub(super) created: u64,
     pub(super) status: String,
     #[serde(default)]
     reason: String,
@@ -28,58 +36,78 @@ pub(super) struct Pool {
     #[serde(default)]
     pub(super) protocol: String,
     #[serde(default)]
+    pub(super) content_hash: String,
+    #[serde(default)]
     pub(super) entries: u64,
     #[serde(default)]
     pub(super) synthetic: bool,
+    #[serde(default)]
+    pub(super) leader: Option<Leader>,
+}
+
+/// The best entry of a pool.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Leader {
+    model: Id,
+    #[serde(default)]
+    name: String,
+    score: f64,
+    interval: [f64; 2],
 }
 
 /// An entry in its place.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Line {
     pub(super) rank: Option<u64>,
+    #[serde(default)]
+    pub(super) group: Option<u64>,
     pub(super) model: Id,
     pub(super) participant: Id,
     #[serde(default)]
     name: String,
     pub(super) correct: u64,
+    #[serde(default)]
+    pub(super) correct_strict: u64,
+    #[serde(default)]
+    pub(super) correct_lenient: u64,
     pub(super) answered: u64,
     pub(super) unparsed: u64,
     pub(super) total: u64,
-    score: f64,
-    interval: [f64; 2],
+    pub(super) score: f64,
+    pub(super) interval: [f64; 2],
     pub(super) status: String,
     #[serde(default)]
     reason: Option<String>,
     #[serde(default)]
     payout_if_ended: Quantity,
+    #[serde(default)]
+    pub(super) content_hash: String,
 }
 
 /// Money that goes, or went, to somebody: a payout, or a refund, which has no rank.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Payout {
     pub(super) rank: Option<u64>,
+    #[serde(default)]
+    pub(super) kind: String,
+    #[serde(default)]
+    pub(super) pool: Option<Id>,
     pub(super) participant: Id,
     quantity: Quantity,
     pub(super) status: String,
-}
-
-/// A pool with its entries and payouts.
-#[derive(Debug, Clone, Deserialize)]
-pub(super) struct Leaderboard {
-    pub(super) pool: Pool,
-    updated_ms: u64,
-    #[serde(rename = "leaderboard")]
-    pub(super) lines: Vec<Line>,
     #[serde(default)]
-    pub(super) payouts: Vec<Payout>,
+    message: Option<Id>,
+    #[serde(default)]
+    paid_ms: Option<u64>,
 }
 
-/// Places of an interval on a bar of 100 units.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Bar {
-    pub(super) low: u64,
-    pub(super) width: u64,
-    pub(super) score: u64,
+/// Money that came into a pool.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Funding {
+    message: Id,
+    funder: Id,
+    quantity: Quantity,
+    funded_ms: u64,
 }
 
 impl Pool {
@@ -89,16 +117,50 @@ impl Pool {
         if title.trim().is_empty() { format!("Pool {}", self.id.short()) } else { title }
     }
 
+    pub(super) fn dataset_title(&self) -> String {
+        let title = name(&self.dataset_title);
+        if title.trim().is_empty() { self.dataset.short() } else { title }
+    }
+
     pub(super) fn funds(&self) -> String {
         money(self.funds)
     }
 
     pub(super) fn opens(&self) -> String {
-        time(self.start)
+        when(self.start)
     }
 
     pub(super) fn ends(&self) -> String {
-        time(self.end)
+        when(self.end)
+    }
+
+    /// Its status in words.
+    pub(super) fn stands(&self) -> &str {
+        match self.status.as_str() {
+            "Opening" => "waiting for its dataset",
+            "Open" => "open",
+            "Closed" => "ended, last evaluations are waited for",
+            "Settling" => "paying out",
+            "Settled" => "settled",
+            "Refunded" => "refunded",
+            other => other,
+        }
+    }
+
+    /// How much time is left, or since when it is over.
+    pub(super) fn time_left(&self, now_ms: u64) -> String {
+        if now_ms < self.start {
+            format!("begins in {}", span(self.start - now_ms))
+        } else if now_ms < self.end {
+            format!("{} left", span(self.end - now_ms))
+        } else {
+            "over".to_owned()
+        }
+    }
+
+    /// Whether models can be entered.
+    pub(super) fn takes_entries(&self, now_ms: u64) -> bool {
+        self.status == "Open" && (self.start..self.end).contains(&now_ms)
     }
 
     pub(super) fn reason(&self) -> String {
@@ -106,19 +168,10 @@ impl Pool {
     }
 }
 
-impl Line {
+impl Leader {
     pub(super) fn name(&self) -> String {
-        name(&self.name)
-    }
-
-    /// Whether a score can be shown: without answers there is none.
-    pub(super) fn is_scored(&self) -> bool {
-        self.answered > 0
-    }
-
-    /// Answers in which something could be read.
-    pub(super) fn parsed(&self) -> u64 {
-        self.answered.saturating_sub(self.unparsed)
+        let name = name(&self.name);
+        if name.trim().is_empty() { self.model.short() } else { name }
     }
 
     pub(super) fn score(&self) -> String {
@@ -126,13 +179,53 @@ impl Line {
     }
 
     pub(super) fn interval(&self) -> String {
-        format!("{} to {}", percent(self.interval[0]), percent(self.interval[1]))
+        interval(self.interval)
+    }
+}
+
+/// An interval of shares.
+pub(super) fn interval([low, high]: [f64; 2]) -> String {
+    format!("{:.1} to {}", low * 100.0, percent(high))
+}
+
+impl Line {
+    /// Its name, or the beginning of its id.
+    pub(super) fn name(&self) -> String {
+        let name = name(&self.name);
+        if name.trim().is_empty() { self.model.short() } else { name }
     }
 
-    pub(super) fn bar(&self) -> Bar {
-        let place = |share: f64| (share.clamp(0.0, 1.0) * 100.0).round() as u64;
-        let (low, high) = (place(self.interval[0]), place(self.interval[1]));
-        Bar { low, width: high.saturating_sub(low).max(1), score: place(self.score) }
+    /// Whether a score can be shown: without answers there is none.
+    pub(super) fn is_scored(&self) -> bool {
+        self.answered > 0
+    }
+
+    /// Whether its evaluation goes on.
+    pub(super) fn is_running(&self) -> bool {
+        matches!(self.status.as_str(), "Checking" | "Evaluating")
+    }
+
+    /// What the two ways of reading an answer make of it, where they differ.
+    pub(super) fn readings_differ(&self) -> bool {
+        self.correct_strict != self.correct_lenient
+    }
+
+    pub(super) fn score(&self) -> String {
+        percent(self.score)
+    }
+
+    pub(super) fn interval(&self) -> String {
+        interval(self.interval)
+    }
+
+    /// Its status in words.
+    pub(super) fn stands(&self) -> String {
+        match self.status.as_str() {
+            "Checking" => "model file is being checked".to_owned(),
+            "Evaluating" => format!("{} of {} answered", self.answered, self.total),
+            "Complete" if self.rank.is_none() => "no correct answer".to_owned(),
+            other => other.to_lowercase(),
+        }
     }
 
     pub(super) fn reason(&self) -> String {
@@ -142,21 +235,53 @@ impl Line {
     pub(super) fn payout(&self) -> String {
         if self.rank.is_some() { money_about(self.payout_if_ended) } else { String::new() }
     }
+
+    pub(super) fn participant(&self) -> String {
+        address(self.participant)
+    }
 }
 
 impl Payout {
     pub(super) fn quantity(&self) -> String {
         money(self.quantity)
     }
-}
 
-impl Leaderboard {
-    pub(super) fn updated(&self) -> String {
-        time(self.updated_ms)
+    pub(super) fn participant(&self) -> String {
+        address(self.participant)
     }
 
-    /// Whether payouts are still a forecast.
-    pub(super) fn is_running(&self) -> bool {
-        self.payouts.is_empty() && self.pool.status != "Refunded"
+    pub(super) fn message(&self) -> String {
+        self.message.map(message).unwrap_or_default()
+    }
+
+    pub(super) fn paid(&self) -> String {
+        self.paid_ms.map(when).unwrap_or_default()
+    }
+
+    /// What it is for.
+    pub(super) fn place(&self) -> String {
+        match self.rank {
+            Some(rank) => rank.to_string(),
+            None if self.kind.is_empty() => "refund".to_owned(),
+            None => format::name(&self.kind),
+        }
+    }
+}
+
+impl Funding {
+    pub(super) fn quantity(&self) -> String {
+        money(self.quantity)
+    }
+
+    pub(super) fn funder(&self) -> String {
+        address(self.funder)
+    }
+
+    pub(super) fn message(&self) -> String {
+        message(self.message)
+    }
+
+    pub(super) fn funded(&self) -> String {
+        when(self.funded_ms)
     }
 }

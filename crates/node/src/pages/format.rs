@@ -1,6 +1,6 @@
-//! How figures and texts stand on a page.
+//! How figures, times, ids and texts stand on a page.
 
-use ao::Quantity;
+use ao::{Id, Quantity};
 
 /// Decimals of wrapped AR, in which pools are funded.
 const DENOMINATION: u32 = 12;
@@ -22,23 +22,118 @@ pub(super) fn money_about(quantity: Quantity) -> String {
     money(Quantity::new(quantity.units() / LEFT_OFF * LEFT_OFF))
 }
 
+/// Characters of a text that a page shows in full: a prompt, an output, the data of a message.
+const LONG_CHARS_MAX: usize = 4_000;
+
+/// The names of the months and days as RFC 822 has them, the days from that of 1970-01-01 on.
+const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+
 /// A share (0 to 1) in percent with one decimal.
 pub(super) fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
 }
 
-/// A time in UTC, to the minute, from the civil calendar (the algorithm of Howard Hinnant's `civil_from_days`).
-pub(super) fn time(milliseconds: u64) -> String {
+/// A difference of shares in percentage points, with its sign.
+pub(super) fn points(difference: f64) -> String {
+    format!("{:+.1}", difference * 100.0).replace('-', "−")
+}
+
+/// A number of bytes as people say it.
+pub(super) fn bytes(count: u64) -> String {
+    scaled(count, &["B", "kB", "MB", "GB", "TB"])
+}
+
+/// A number of parameters as people say it.
+pub(super) fn parameters(count: u64) -> String {
+    scaled(count, &["", "thousand", "million", "billion", "trillion"])
+}
+
+fn scaled(count: u64, units: &[&str]) -> String {
+    let (mut value, mut unit) = (count as f64, 0);
+    while value >= 999.5 && unit + 1 < units.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    let decimals = usize::from(unit > 0 && value < 99.95);
+    format!("{value:.decimals$} {}", units[unit]).trim_end().to_owned()
+}
+
+/// How much time there is between two times, in its two largest units.
+pub(super) fn span(milliseconds: u64) -> String {
     let minutes = milliseconds / 60_000;
-    let days = (minutes / 1440) as i64 + 719_468;
+    let (days, hours) = (minutes / 1440, minutes / 60 % 24);
+    let some = |count: u64, unit: &str| format!("{count} {unit}{}", if count == 1 { "" } else { "s" });
+    match (days, hours) {
+        (0, 0) => some(minutes, "minute"),
+        (0, _) => format!("{hours} h {} min", minutes % 60),
+        (1..10, _) => format!("{} {hours} h", some(days, "day")),
+        _ => some((minutes + 720) / 1440, "day"),
+    }
+}
+
+/// The element of a time: UTC in the page, which the page's script shows in the zone of its reader.
+pub(super) fn when(milliseconds: u64) -> String {
+    let text = time(milliseconds);
+    let machine = text.trim_end_matches(" UTC").replace(' ', "T");
+    format!("<time datetime=\"{machine}Z\">{text}</time>")
+}
+
+/// The link to everything about an address, a process or a wallet.
+pub(super) fn address(id: Id) -> String {
+    link("/address/", id)
+}
+
+/// The link to a model.
+pub(super) fn model(id: Id) -> String {
+    link("/model/", id)
+}
+
+/// The link to a message.
+pub(super) fn message(id: Id) -> String {
+    link("/message/", id)
+}
+
+/// The link to a process.
+pub(super) fn process(id: Id) -> String {
+    link("/explorer/", id)
+}
+
+fn link(path: &str, id: Id) -> String {
+    format!("<a class=\"id\" href=\"{path}{id}\" title=\"{id}\">{}</a>", id.short())
+}
+
+/// A time in UTC, to the minute.
+pub(super) fn time(milliseconds: u64) -> String {
+    let (year, month, day) = date(milliseconds);
+    let minutes = milliseconds / 60_000;
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02} UTC", minutes / 60 % 24, minutes % 60)
+}
+
+/// A day in UTC.
+pub(super) fn day(milliseconds: u64) -> String {
+    let (year, month, day) = date(milliseconds);
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+/// A time as RFC 822 writes it, for feeds.
+pub(super) fn time_of_feeds(milliseconds: u64) -> String {
+    let (year, month, day) = date(milliseconds);
+    let (seconds, weekday) = (milliseconds / 1000, DAYS[(milliseconds / 86_400_000 % 7) as usize]);
+    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    format!("{weekday}, {day:02} {} {year:04} {hour:02}:{minute:02}:{second:02} GMT", MONTHS[month as usize - 1])
+}
+
+/// Year, month and day of the civil calendar (the algorithm of Howard Hinnant's `civil_from_days`).
+fn date(milliseconds: u64) -> (i64, i64, i64) {
+    let days = (milliseconds / 86_400_000) as i64 + 719_468;
     let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
     let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted + 2) / 5 + 1;
     let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02} {:02}:{:02} UTC", minutes / 60 % 24, minutes % 60)
+    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
 /// A name or title that a stranger chose: short, and without characters that turn the text around it (the template
@@ -50,6 +145,17 @@ pub(super) fn name(text: &str) -> String {
 /// An explanation that repeats a stranger's words.
 pub(super) fn reason(text: &str) -> String {
     shown(text, REASON_CHARS_MAX)
+}
+
+/// A long text of a stranger, in its own lines.
+pub(super) fn long(text: &str) -> String {
+    let is_kept = |char: &char| *char == '\n' || *char == '\t' || !is_invisible(*char);
+    let mut shown: String = text.chars().filter(is_kept).take(LONG_CHARS_MAX).collect();
+    let left_out = text.chars().filter(is_kept).count().saturating_sub(LONG_CHARS_MAX);
+    if left_out > 0 {
+        shown = format!("{shown}… and {left_out} characters more");
+    }
+    shown
 }
 
 fn shown(text: &str, chars_max: usize) -> String {
@@ -80,6 +186,34 @@ mod tests {
         ] {
             assert_eq!(time(milliseconds), text);
         }
+    }
+
+    #[test]
+    fn spans_and_sizes_are_said_as_people_say_them() {
+        for (minutes, text) in [(0, "0 minutes"), (1, "1 minute"), (61, "1 h 1 min"), (1440 * 2 + 60, "2 days 1 h")] {
+            assert_eq!(span(minutes * 60_000), text);
+        }
+        assert_eq!(span(30 * 86_400_000), "30 days");
+        for (count, text) in
+            [(0, "0 B"), (999, "999 B"), (1_234_567, "1.2 MB"), (999_999, "1.0 MB"), (5_000_000_000, "5.0 GB")]
+        {
+            assert_eq!(bytes(count), text);
+        }
+        assert_eq!(parameters(7_000_000_000), "7.0 billion");
+        assert_eq!(points(-0.012), "−1.2");
+        assert_eq!(points(0.012), "+1.2");
+    }
+
+    #[test]
+    fn a_time_is_an_element_and_a_feed_has_its_own_form() {
+        assert_eq!(when(951_782_400_000), "<time datetime=\"2000-02-29T00:00Z\">2000-02-29 00:00 UTC</time>");
+        assert_eq!(time_of_feeds(951_782_400_000), "Tue, 29 Feb 2000 00:00:00 GMT");
+    }
+
+    #[test]
+    fn a_long_text_keeps_its_lines_and_has_an_end() {
+        assert_eq!(long("a\n\tb\u{202e}\u{0}c"), "a\n\tbc");
+        assert!(long(&"x".repeat(10_000)).ends_with("… and 6000 characters more"));
     }
 
     #[test]

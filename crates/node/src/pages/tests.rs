@@ -4,8 +4,9 @@ use ao::Id;
 use askama::Template as _;
 use serde_json::{Value, json};
 
-use super::board::{Bar, Leaderboard, Line};
-use super::{HomePage, PoolPage};
+use super::home::HomePage;
+use super::picture::{Plot, Spark};
+use super::pool::PoolPage;
 
 const HOSTILE: &str = "</td><script>alert(1)</script><img src=x onerror='alert(1)'>";
 
@@ -29,12 +30,17 @@ fn line(rank: Option<u64>, name: &str) -> Value {
 }
 
 fn board(title: &str, lines: &[Value], payouts: &[Value]) -> String {
-    let board = json!({ "pool": pool(title), "updated_ms": 0, "leaderboard": lines, "payouts": payouts });
-    PoolPage { board: serde_json::from_value::<Leaderboard>(board).unwrap() }.render().unwrap()
+    let board = json!({
+        "pool": pool(title), "updated_ms": 0, "leaderboard": lines, "payouts": payouts, "days": {},
+        "fundings": [{ "message": Id::new([6; 32]), "funder": Id::new([3; 32]), "quantity": "1", "funded_ms": 0 }],
+    });
+    serde_json::from_value::<PoolPage>(board).unwrap().render().unwrap()
 }
 
 /// What would run or load something.
 fn assert_harmless(html: &str) {
+    let html = html.replace("<script type=\"module\" src=\"/script/page.js\"></script>", "");
+    let html = html.replace("xmlns=\"http://www.w3.org/2000/svg\"", "");
     for forbidden in ["<script", "<img", " style=", "javascript:", "http://", "https://", "onerror='"] {
         assert!(!html.contains(forbidden), "{forbidden} in {html}");
     }
@@ -45,8 +51,11 @@ fn what_strangers_write_is_text_and_nothing_else() {
     let html = board(HOSTILE, &[line(Some(1), HOSTILE)], &[]);
     assert_harmless(&html);
     assert!(html.contains("script"), "the text itself is shown");
-    let pools = serde_json::from_value(json!([pool(HOSTILE)])).unwrap();
-    assert_harmless(&HomePage { node: Id::default(), pools, benchmark: None }.render().unwrap());
+    let home = json!({
+        "node": Id::default(), "benchmark": null, "now_ms": 0, "search": HOSTILE, "overview": null,
+        "sections": [{ "name": "open", "title": "Open", "pools": [pool(HOSTILE)], "next": "7" }],
+    });
+    assert_harmless(&serde_json::from_value::<HomePage>(home).unwrap().render().unwrap());
 }
 
 #[test]
@@ -58,7 +67,7 @@ fn a_leaderboard_shows_score_interval_answers_and_money() {
         "1000 wAR",
         "283 of 512",
         "55.3 %",
-        "50.9 % to 59.5 %",
+        "50.9 to 59.5 %",
         "666.6666 wAR",
         "2026-01-31 00:00 UTC",
     ] {
@@ -87,8 +96,33 @@ fn a_refund_has_no_rank_and_is_shown() {
     assert!(html.contains("refund") && html.contains("1000 wAR"), "{html}");
 }
 
+fn lines() -> Vec<super::board::Line> {
+    let mut lines = [
+        line(Some(1), "large"),
+        line(Some(2), "a name that is far too long for the room beside its row"),
+        line(Some(3), "<small>"),
+    ];
+    lines[1]["group"] = json!(1);
+    lines[2]["interval"] = json!([0.301, 0.42]);
+    lines[2]["score"] = json!(0.36);
+    let mut running = line(None, "running");
+    running["status"] = json!("Evaluating");
+    let mut silent = line(None, "silent");
+    silent["answered"] = json!(0);
+    serde_json::from_value(json!([lines[0], lines[1], lines[2], running, silent])).unwrap()
+}
+
 #[test]
-fn an_interval_lies_on_its_bar() {
-    let line: Line = serde_json::from_value(line(Some(1), "")).unwrap();
-    assert_eq!(line.bar(), Bar { low: 51, width: 9, score: 55 });
+fn a_picture_has_a_dot_and_an_interval_for_each_score_and_brackets_ties() {
+    insta::assert_snapshot!(Plot::of("Social & more", &lines(), true).unwrap().render().unwrap());
+    assert!(Plot::of("nothing", &[], false).is_none());
+}
+
+#[test]
+fn a_line_of_days_goes_from_the_first_to_the_last() {
+    let spark = Spark::of(&[[20_000, 5, 10, 20], [20_001, 9, 15, 20], [20_003, 16, 20, 20]], 0.5, 0.8).unwrap();
+    assert_eq!(spark.path, "2.0,15.0 24.0,11.0 68.0,3.0");
+    assert_eq!(spark.summary, "50.0 % on 2024-10-04, 80.0 % on 2024-10-07");
+    assert!(Spark::of(&[[20_000, 5, 10, 20]], 0.0, 1.0).is_none(), "one day is no line");
+    assert!(Spark::of(&[[20_000, 0, 0, 20], [20_001, 0, 0, 20]], 0.0, 1.0).is_none(), "no answer is no score");
 }

@@ -1,11 +1,13 @@
 //! Handling messages: a batch in one transaction, each message in a savepoint of its own. A fault undoes its message and
 //! becomes its result; a failure of the machine undoes the batch and stops the process.
 
-use ao::{Effects, Message};
+use ao::{Effects, Message, MessageKind};
 use processes::Env;
+use rusqlite::OptionalExtension as _;
 
 use super::process_file::{ProcessFile, kind_text};
 use super::program::Program;
+use super::published;
 use crate::log::{Body, Logged};
 use crate::wasm::Failure;
 use crate::{limits, outbox};
@@ -100,14 +102,30 @@ fn attempt(
 ) -> Result<Result<Effects, String>, String> {
     let run = |sql: &str| file.connection().execute_batch(sql).map_err(|error| error.to_string());
     run("SAVEPOINT message")?;
-    let accept = |effects| within_limits(effects, hops);
+    let accept = |effects| {
+        let mut effects = within_limits(effects, hops)?;
+        published::publish(file.connection(), &std::mem::take(&mut effects.patches))
+            .map_err(|error| error.to_string())?;
+        Ok(effects)
+    };
     let outcome = match identity.program.handle(file, &identity.env, message, accept) {
         Err(Failure::Machine(reason)) => return Err(reason),
-        Err(Failure::Message(reason)) => Err(reason),
+        Err(Failure::Message(reason)) => Err(unspawned(file, message)?.unwrap_or(reason)),
         Ok(effects) => Ok(effects),
     };
     run(if outcome.is_ok() { "RELEASE message" } else { "ROLLBACK TO message; RELEASE message" })?;
     Ok(outcome)
+}
+
+/// Why a process cannot handle any message, if its spawn failed: it has no tables.
+fn unspawned(file: &ProcessFile, message: &Message) -> Result<Option<String>, String> {
+    if message.kind == MessageKind::Spawn {
+        return Ok(None);
+    }
+    let sql = "SELECT fault FROM node_results WHERE slot = 0 AND fault IS NOT NULL";
+    let read = file.connection().prepare_cached(sql).and_then(|mut sql| sql.query_row([], |row| row.get(0)).optional());
+    let fault: Option<String> = read.map_err(|error| error.to_string())?;
+    Ok(fault.map(|fault| format!("this process could not be spawned: {fault}")))
 }
 
 /// What a process would answer, with everything undone.

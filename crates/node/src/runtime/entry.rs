@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use ao::{Id, Tags};
-use processes::Env;
+use processes::{Env, Publication};
 
 use super::apply::Identity;
 use super::process_file::{ProcessFile, Progress};
@@ -50,6 +50,11 @@ impl Information {
     /// The name of its module.
     pub(crate) fn module(&self) -> &str {
         self.identity.program.name()
+    }
+
+    /// What it publishes, if its module is a native one.
+    pub(crate) fn publications(&self) -> Option<&'static [Publication]> {
+        self.identity.program.publications()
     }
 
     /// Its owner.

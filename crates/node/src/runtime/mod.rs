@@ -6,6 +6,7 @@ mod entry;
 mod open_files;
 mod process_file;
 mod program;
+mod published;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use ao::{Effects, Id, Message};
+use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::error::{LogError, NodeError, ReadError};
@@ -25,6 +27,7 @@ use crate::outbox::Outbox;
 pub(crate) use entry::{Entry, Information};
 pub(crate) use process_file::{ResultReader, Sending, path};
 pub(crate) use program::Programs;
+pub(crate) use published::{part, publication};
 
 use apply::Identity;
 use open_files::OpenFiles;
@@ -143,6 +146,12 @@ impl Runtime {
     pub(crate) fn results(&self, process: &Id) -> Result<ResultReader, ReadError> {
         let failed = |error: rusqlite::Error| ReadError::Store { process: *process, reason: error.to_string() };
         ResultReader::open(&self.shared.parts.folder, process).map_err(failed)
+    }
+
+    /// What a process that runs a WebAssembly module has published at a path.
+    pub(crate) fn published(&self, process: &Id, keys: &[String]) -> Result<Option<Value>, ReadError> {
+        let failed = |error: rusqlite::Error| ReadError::Store { process: *process, reason: error.to_string() };
+        self.results(process)?.published(keys).map_err(failed)
     }
 
     /// What a process would answer now. Waits while the process is in the middle of a batch.

@@ -156,6 +156,11 @@ impl ResultReader {
         Ok(Self(connection))
     }
 
+    /// What the process has published at a path.
+    pub(super) fn published(&self, keys: &[String]) -> rusqlite::Result<Option<serde_json::Value>> {
+        super::published::read(&self.0, keys)
+    }
+
     /// The result of a slot.
     pub(crate) fn result(&self, slot: u64) -> rusqlite::Result<Option<StoredResult>> {
         let sql = "SELECT slot, message, timestamp_ms, kind, fault, effects FROM node_results WHERE slot = ?";

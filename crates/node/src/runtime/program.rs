@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use ao::{Effects, Message, MessageKind};
-use processes::{Env, Module, module_by_id, module_by_name, module_id};
+use processes::{Env, Module, Publication, module_by_id, module_by_name, module_id};
 
 use super::process_file::ProcessFile;
 use crate::console;
+use crate::gateway::AddedModule;
 use crate::wasm::{self, Failure};
 
 /// What a process runs.
@@ -86,6 +87,11 @@ impl Programs {
             .ok_or_else(|| "it is not on this node any more".to_owned())
     }
 
+    /// The modules that were added as files since this was asked last.
+    pub(crate) fn added_modules(&self) -> Vec<AddedModule> {
+        self.wasm.added_modules()
+    }
+
     /// The host of the WebAssembly modules.
     pub(super) fn wasm(&self) -> &wasm::Host {
         &self.wasm
@@ -98,6 +104,14 @@ impl Program {
         match self {
             Self::Native(module) => module.name(),
             Self::Wasm(process) => process.name(),
+        }
+    }
+
+    /// What a native module publishes.
+    pub(super) fn publications(&self) -> Option<&'static [Publication]> {
+        match self {
+            Self::Native(module) => Some(module.publications()),
+            Self::Wasm(_) => None,
         }
     }
 

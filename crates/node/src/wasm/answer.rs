@@ -42,11 +42,13 @@ pub(super) fn effects(json: &str) -> Result<Effects, String> {
     if output.data.ends_with(OUT_OF_MEMORY) {
         return Err(output.data);
     }
+    let (patches, messages): (Vec<Value>, Vec<Value>) = list(response.messages).into_iter().partition(is_patch);
     Ok(Effects {
-        messages: list(response.messages).into_iter().filter_map(message).collect(),
+        messages: messages.into_iter().filter_map(message).collect(),
         spawns: list(response.spawns).into_iter().filter_map(spawn).collect(),
         output,
-        wake_at_ms: None,
+        patches: patches.into_iter().map(patch).collect(),
+        ..Effects::default()
     })
 }
 
@@ -58,15 +60,54 @@ fn list(value: Value) -> Vec<Value> {
     }
 }
 
-/// A message. As in AO's messenger unit one that lacks a target or has tags that are not texts goes nowhere: aos' token
-/// sends such ones to the devices of another dialect.
+/// The device of HyperBEAM that publishes what it is sent.
+const PATCH_DEVICE: &str = "patch@1.0";
+
+/// What of a message to the device is not published: how the message is made, and not what it says.
+const NOT_PUBLISHED: [&str; 14] = [
+    "device",
+    "Target",
+    "Data",
+    "Anchor",
+    "Tags",
+    "Action",
+    "Type",
+    "Variant",
+    "Data-Protocol",
+    "Reference",
+    "From-Process",
+    "From-Module",
+    "Pushed-For",
+    "Content-Type",
+];
+
+/// The fields of a message, and its tags with values of any kind.
+fn fields(value: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    let tags = value.get("Tags").and_then(Value::as_array).into_iter().flatten();
+    let tags = tags.filter_map(|tag| Some((tag.get("name")?.as_str()?, tag.get("value")?)));
+    let own = value.as_object().into_iter().flatten().map(|(name, value)| (name.as_str(), value));
+    own.chain(tags)
+}
+
+fn is_patch(value: &Value) -> bool {
+    fields(value).any(|(name, value)| name.eq_ignore_ascii_case("device") && value == PATCH_DEVICE)
+}
+
+/// What a message to the device publishes.
+fn patch(value: Value) -> Value {
+    let is_said = |name: &str| !NOT_PUBLISHED.iter().any(|known| known.eq_ignore_ascii_case(name));
+    let said = fields(&value).filter(|(name, _)| is_said(name));
+    Value::Object(said.map(|(name, value)| (name.to_owned(), value.clone())).collect())
+}
+
+/// A message. As in AO's messenger unit one that lacks a target or has tags that are not texts goes nowhere.
 fn message(value: Value) -> Option<Outgoing> {
     let target = value.get("Target")?.as_str()?.parse().ok()?;
     let mut tags = tags(value.get("Tags")?)?;
     for name in REWRITTEN {
         tags.remove(name);
     }
-    Some(Outgoing { target, tags, data: data(&value) })
+    Some(Outgoing { target, tags, data: data(&value), anchor: anchor(&value) })
 }
 
 fn spawn(value: Value) -> Option<Spawn> {
@@ -74,7 +115,13 @@ fn spawn(value: Value) -> Option<Spawn> {
     for name in REWRITTEN {
         tags.remove(name);
     }
-    Some(Spawn { tags, data: data(&value) })
+    Some(Spawn { tags, data: data(&value), anchor: anchor(&value) })
+}
+
+/// The anchor that a module gave, if it is one: 32 characters.
+fn anchor(value: &Value) -> String {
+    let anchor = value.get("Anchor").and_then(Value::as_str).unwrap_or_default();
+    if anchor.len() == 32 { anchor.to_owned() } else { String::new() }
 }
 
 fn tags(value: &Value) -> Option<Tags> {
@@ -128,11 +175,12 @@ mod tests {
         let target = ao::Id::new([1; 32]);
         let answer = json!({ "ok": true, "response": { "Output": { "data": "2", "print": true }, "Spawns": {}, "Messages": [
             { "Target": target, "Tags": [{ "name": "Action", "value": "A" }, { "name": "From-Process", "value": "x" }], "Data": "d" },
-            { "Tags": [{ "name": "device", "value": "patch@1.0" }, { "name": "balances", "value": { "a": "1" } }] },
+            { "Tags": [{ "name": "device", "value": "patch@1.0" }, { "name": "balances", "value": { "a": "1" } }, { "name": "Reference", "value": "7" }] },
             { "Target": "nowhere", "Tags": [] },
         ] } });
         let effects = effects(&answer.to_string()).unwrap();
         assert_eq!(effects.messages, [Outgoing::new(target, "A").data("d")]);
+        assert_eq!(effects.patches, [json!({ "balances": { "a": "1" } })]);
         assert_eq!((effects.output.data.as_str(), effects.output.raw.unwrap()["print"].clone()), ("2", json!(true)));
     }
 

@@ -12,19 +12,19 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 use wasmtime::{Engine, Module};
 
-use super::visible;
+use super::{narrow, visible};
 
 /// The version of the rewriting and of the settings, beside those that wasmtime knows of itself.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
-/// Compiles a module, or reads what an earlier run compiled.
-pub(super) fn compiled(engine: &Engine, wasm: &[u8], folder: &Path) -> Result<Module, String> {
-    let path = path(engine, wasm, folder);
+/// Compiles a module, or reads what an earlier run compiled. Narrow, its addresses may be cut to 32 bits.
+pub(super) fn compiled(engine: &Engine, wasm: &[u8], narrow: bool, folder: &Path) -> Result<Module, String> {
+    let path = path(engine, wasm, narrow, folder);
     if let Some(module) = read(engine, &path) {
         return Ok(module);
     }
     let visible = visible::export_mutable(wasm)?;
-    let code = engine.precompile_module(&visible).map_err(|error| format!("{error:#}"))?;
+    let code = compile(engine, &visible, narrow)?;
     let module = load(engine, &code)?;
     if let Err(error) = write(&path, &code) {
         tracing::warn!(path = %path.display(), %error, "a compiled module could not be kept");
@@ -32,12 +32,22 @@ pub(super) fn compiled(engine: &Engine, wasm: &[u8], folder: &Path) -> Result<Mo
     Ok(module)
 }
 
+fn compile(engine: &Engine, wasm: &[u8], narrow: bool) -> Result<Vec<u8>, String> {
+    if let Some(narrowed) = narrow.then(|| narrow::narrowed(wasm)).flatten() {
+        match engine.precompile_module(&narrowed) {
+            Ok(code) => return Ok(code),
+            Err(error) => tracing::info!(%error, "a module keeps its 64-bit addresses"),
+        }
+    }
+    engine.precompile_module(wasm).map_err(|error| format!("{error:#}"))
+}
+
 /// Named after everything on which the code depends. The settings are hashed by wasmtime, which also refuses the code of
 /// another version or machine when it is loaded.
-fn path(engine: &Engine, wasm: &[u8], folder: &Path) -> PathBuf {
+fn path(engine: &Engine, wasm: &[u8], narrow: bool, folder: &Path) -> PathBuf {
     let mut settings = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut settings);
-    VERSION.hash(&mut settings);
+    (VERSION, narrow).hash(&mut settings);
     let module = ao::Id::new(Sha256::digest(wasm).into());
     folder.join(format!("{}-{:016x}.cwasm", module.to_hex(), settings.finish()))
 }

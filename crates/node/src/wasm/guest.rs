@@ -10,15 +10,20 @@ use super::files::Files;
 /// The longest text that an import takes from the memory of a module, bytes.
 const TEXT_BYTES_MAX: usize = 64 * 1024;
 
+/// What a module is told that asks for the time for the first time.
+const FIRST_TIME_MS: u64 = 10_000;
+
 /// Bytes that an import may move for one unit of fuel.
 const BYTES_PER_FUEL: u64 = 16;
 
-/// What the node keeps of a running module beside its memory. Nothing in it outlives a message.
+/// What the node keeps of a running module beside its memory.
 pub(super) struct State {
     /// The exports that imports need; set once the module is instantiated.
     pub exports: Option<Exports>,
     /// The only time that the module knows: that of its message, milliseconds since 1970.
     pub now_ms: u64,
+    /// Whether it has asked for the time yet. Kept with its memory.
+    pub asked_for_time: bool,
     /// Its files.
     pub files: Files,
     /// Stored transactions.
@@ -55,6 +60,14 @@ pub(super) enum Stack {
         push: TypedFunc<i32, i32>,
         free: Option<TypedFunc<(), i32>>,
     },
+}
+
+impl State {
+    /// The time, milliseconds since 1970. The first to ask is Lua, for the seed of its hashes, on which the order of its
+    /// tables depends. AO's own host has a clock that begins at ten seconds, so that the seed is the same for every process.
+    pub(super) fn time_ms(&mut self) -> u64 {
+        if std::mem::replace(&mut self.asked_for_time, true) { self.now_ms } else { FIRST_TIME_MS }
+    }
 }
 
 impl ResourceLimiter for State {
@@ -164,11 +177,34 @@ impl Guest<'_, '_> {
         if self.is_wide() { self.put_i64(at, value as i64) } else { self.put_i32(at, value as i32) }
     }
 
+    /// Takes a piece of the module's heap; its address, 0 if there is none to take.
+    pub(super) fn allocate(&mut self, bytes: u64) -> wasmtime::Result<u64> {
+        let Some(malloc) = self.function("malloc") else { return Ok(0) };
+        if self.is_wide() {
+            malloc.typed::<i64, i64>(&*self.0)?.call(&mut *self.0, bytes as i64).map(|at| at as u64)
+        } else {
+            malloc.typed::<i32, i32>(&*self.0)?.call(&mut *self.0, bytes as i32).map(|at| u64::from(at as u32))
+        }
+    }
+
+    /// Gives a piece of the heap back.
+    pub(super) fn free(&mut self, at: u64) -> wasmtime::Result<()> {
+        let Some(free) = self.function("free") else { return Ok(()) };
+        if self.is_wide() {
+            free.typed::<i64, ()>(&*self.0)?.call(&mut *self.0, at as i64)
+        } else {
+            free.typed::<i32, ()>(&*self.0)?.call(&mut *self.0, at as i32)
+        }
+    }
+
+    fn function(&mut self, name: &str) -> Option<Func> {
+        self.0.get_export(name).and_then(wasmtime::Extern::into_func)
+    }
+
     /// Half of a result of 64 bits, in a module that takes it in two halves.
     pub(super) fn set_upper_half(&mut self, half: i32) -> wasmtime::Result<()> {
         for name in ["_emscripten_tempret_set", "setTempRet0"] {
-            if let (false, Some(set)) = (self.is_wide(), self.0.get_export(name).and_then(wasmtime::Extern::into_func))
-            {
+            if let (false, Some(set)) = (self.is_wide(), self.function(name)) {
                 return set.typed::<i32, ()>(&*self.0)?.call(&mut *self.0, half);
             }
         }

@@ -13,6 +13,9 @@ use super::resident;
 /// Bytes of a page: that of the machine, so that pages that were never written can be skipped.
 pub(super) const PAGE_BYTES: usize = 4096;
 
+/// Pages that may be zero and still be looked at for each image.
+const RESIDUE_PAGES_MAX: usize = 1024;
+
 /// A page that is not zero.
 pub(super) type Page = [u8; PAGE_BYTES];
 
@@ -21,7 +24,7 @@ pub(super) type Page = [u8; PAGE_BYTES];
 pub(super) struct Image {
     /// By number. Absent pages, and those beyond the end, are zero.
     pub pages: Vec<Option<Arc<Page>>>,
-    /// Mutable globals as bits, in the order of their export.
+    /// Mutable globals as bits, in the order of their export; then what the node keeps beside them.
     pub globals: Vec<u64>,
 }
 
@@ -44,9 +47,13 @@ impl Image {
         Self { pages, globals }
     }
 
-    /// Writes the state into a memory of at least its size.
-    pub(super) fn restore(&self, memory: &mut [u8]) {
+    /// Writes the state into a memory of its size; whether it did. It does not where so many other pages were written that
+    /// each later image would have to look at them: a new memory is cheaper then.
+    pub(super) fn restore(&self, memory: &mut [u8]) -> bool {
         let written = resident::pages(memory);
+        if written.count().is_some_and(|count| count > self.held_bytes() / PAGE_BYTES + RESIDUE_PAGES_MAX) {
+            return false;
+        }
         for (number, bytes) in memory.as_chunks_mut::<PAGE_BYTES>().0.iter_mut().enumerate() {
             match self.pages.get(number).and_then(Option::as_ref) {
                 Some(page) => *bytes = **page,
@@ -54,6 +61,7 @@ impl Image {
                 None => {}
             }
         }
+        true
     }
 
     /// Bytes of the memory that it was taken from.
@@ -126,7 +134,7 @@ mod tests {
         assert_eq!((first.held_bytes(), second.held_bytes()), (2 * PAGE_BYTES, 2 * PAGE_BYTES));
         assert_ne!(first.hash(), second.hash());
         assert!(Arc::ptr_eq(first.pages[15].as_ref().unwrap(), second.pages[15].as_ref().unwrap()));
-        first.restore(&mut memory);
+        assert!(first.restore(&mut memory));
         assert_eq!((memory[3 * PAGE_BYTES + 5], memory[8 * PAGE_BYTES]), (7, 0));
         assert_eq!(Image::capture(&memory, vec![1], &Image::default()).hash(), first.hash());
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use wasmtime::{Error, Extern, Func, Global, InstancePre, Linker, Module, Store, StoreContextMut, Trap, Val};
+use wasmtime::{Error, Extern, Func, Global, InstancePre, Linker, Module, Store, StoreContextMut, Trap, Val, ValType};
 
 use super::drive::{Admissible, Drive};
 use super::engine::{EPOCH, Machine};
@@ -79,15 +79,29 @@ impl Instance {
         let memory = instance.exports.memory;
         let missing = image.memory_bytes().saturating_sub(memory.data_size(&instance.store));
         memory.grow(&mut instance.store, missing.div_ceil(65536) as u64).map_err(|error| format!("{error:#}"))?;
-        if memory.data_size(&instance.store) != image.memory_bytes() || instance.globals.len() != image.globals.len() {
-            return Err("the state is of another module".to_owned());
+        if instance.go_back(image)? { Ok(instance) } else { Err("the state is of another module".to_owned()) }
+    }
+
+    /// Puts a state back that was taken earlier; whether it could be: a memory that grew since does not shrink.
+    pub(super) fn go_back(&mut self, image: &Image) -> Result<bool, String> {
+        let memory = self.exports.memory;
+        let (Some((asked, globals)), true) =
+            (image.globals.split_last(), memory.data_size(&self.store) == image.memory_bytes())
+        else {
+            return Ok(false);
+        };
+        if self.globals.len() != globals.len() {
+            return Ok(false);
         }
-        image.restore(memory.data_mut(&mut instance.store));
-        for (global, bits) in instance.globals.iter().zip(&image.globals) {
-            let value = value_of(*bits, &global.get(&mut instance.store));
-            global.set(&mut instance.store, value).map_err(|error| format!("{error:#}"))?;
+        if !image.restore(memory.data_mut(&mut self.store)) {
+            return Ok(false);
         }
-        Ok(instance)
+        self.store.data_mut().asked_for_time = *asked != 0;
+        for (global, bits) in self.globals.iter().zip(globals) {
+            let value = value_of(*bits, &global.get(&mut self.store));
+            global.set(&mut self.store, value).map_err(|error| format!("{error:#}"))?;
+        }
+        Ok(true)
     }
 
     fn bare(sandbox: &Sandbox) -> Result<Self, String> {
@@ -95,6 +109,7 @@ impl Instance {
         let state = State {
             exports: None,
             now_ms: 0,
+            asked_for_time: false,
             files: Files::new(Arc::clone(&sandbox.admissible)),
             drive: Arc::clone(&sandbox.drive),
             memory_bytes_max: sandbox.memory_bytes_max,
@@ -111,7 +126,8 @@ impl Instance {
         let (set_threw, handle) = (function(find("setThrew")), function(find("handle")));
         let handle = handle.ok_or("it exports no function 'handle'")?;
         let globals = program.globals.iter().filter_map(|name| find(name).and_then(Extern::into_global)).collect();
-        let wide = memory.ty(&store).is_64();
+        // What the module takes for an address, whatever its memory was rewritten to.
+        let wide = handle.ty(&store).params().next().is_some_and(|kind| matches!(kind, ValType::I64));
         let stack = stack(&mut store, &instance, wide).map_err(|error| format!("{error:#}"))?;
         let exports = Exports { memory, table, set_threw, stack };
         store.data_mut().exports = Some(exports.clone());
@@ -193,7 +209,9 @@ impl Instance {
 
     /// The state between two messages.
     pub(super) fn image(&mut self, earlier: &Image) -> Image {
-        let globals = self.globals.iter().map(|global| bits_of(&global.get(&mut self.store)).unwrap_or(0)).collect();
+        let globals = self.globals.iter().map(|global| bits_of(&global.get(&mut self.store)).unwrap_or(0));
+        let mut globals: Vec<u64> = globals.collect();
+        globals.push(u64::from(self.store.data().asked_for_time));
         Image::capture(self.exports.memory.data(&self.store), globals, earlier)
     }
 

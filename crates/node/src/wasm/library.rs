@@ -1,14 +1,16 @@
 //! Where modules are found: among the uploads of the gateway, else among those that the operator has added as files.
 
+use std::collections::BTreeSet;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
 use ao::{Id, Tags};
 use serde::{Deserialize, Serialize};
 
 use super::drive::Drive;
-use crate::gateway::Gateway;
+use crate::gateway::{AddedModule, Gateway};
 use crate::limits;
 
 /// Module formats that this node runs. The names of emscripten's older formats stand for other glue.
@@ -115,8 +117,8 @@ pub(super) fn folder(data: &Path) -> PathBuf {
     data.join("modules")
 }
 
-/// AO's format for modules with addresses of 64 or 32 bits.
-fn default_format(code: &[u8]) -> &'static str {
+/// AO's format for a module, by whether its addresses have 64 or 32 bits.
+pub fn default_format(code: &[u8]) -> &'static str {
     let memories = wasmparser::Parser::new(0).parse_all(code).filter_map(|payload| match payload.ok()? {
         wasmparser::Payload::MemorySection(memories) => memories.into_iter().next()?.ok(),
         _ => None,
@@ -158,6 +160,23 @@ impl Library {
             offset: stored.data_offset,
             length: stored.data_length,
         }))
+    }
+
+    /// Modules whose notes are not among those `told`, which are added to them.
+    pub(super) fn added_since(&self, told: &mut BTreeSet<PathBuf>) -> Vec<AddedModule> {
+        let Ok(files) = std::fs::read_dir(&self.folder) else { return Vec::new() };
+        let paths = files.filter_map(|file| Some(file.ok()?.path()));
+        let notes = paths.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
+        let fresh: Vec<PathBuf> = notes.filter(|path| !told.contains(path)).collect();
+        let read = |path: PathBuf| {
+            let note: Note = serde_json::from_slice(&std::fs::read(&path).ok()?).ok()?;
+            let metadata = std::fs::metadata(path.with_extension("wasm")).ok()?;
+            let added = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+            told.insert(path);
+            let (bytes, added_ms) = (metadata.len(), u64::try_from(added.as_millis()).ok()?);
+            Some(AddedModule { id: note.id, tags: note.tags, bytes, added_ms })
+        };
+        fresh.into_iter().filter_map(read).collect()
     }
 
     fn added(&self, id: &Id) -> Option<Facts> {

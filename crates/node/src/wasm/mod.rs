@@ -17,12 +17,13 @@ mod imports;
 mod instance;
 mod library;
 mod message;
+mod narrow;
 mod process;
 mod resident;
 mod snapshot;
 mod visible;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -30,14 +31,14 @@ use std::time::Duration;
 use ao::{Id, Tags};
 use processes::Env;
 
-use crate::gateway::Gateway;
+use crate::gateway::{AddedModule, Gateway};
 use crate::limits;
 use drive::{Admissible, Drive};
 use engine::Machine;
 use instance::{Program, Sandbox};
 use library::{Facts, Library};
 
-pub use library::{MODULE_FORMATS, ModuleError, add_module};
+pub use library::{MODULE_FORMATS, ModuleError, add_module, default_format};
 pub(crate) use process::{Failure, Process};
 
 /// How an operator lets modules run.
@@ -74,6 +75,8 @@ pub(crate) struct Host {
     machine: Mutex<Option<Arc<Machine>>>,
     programs: Mutex<BTreeMap<Id, Arc<Program>>>,
     heat: Mutex<Heat>,
+    /// Files of added modules that were told to who asked.
+    told: Mutex<BTreeSet<PathBuf>>,
 }
 
 /// Which processes are in memory, and in which order they were used.
@@ -102,12 +105,18 @@ impl Host {
             machine: Mutex::default(),
             programs: Mutex::default(),
             heat: Mutex::default(),
+            told: Mutex::default(),
         }
     }
 
     /// Whether a module can be run; the error says why one that is here cannot.
     pub(crate) fn has(&self, id: &Id) -> Result<bool, String> {
         Ok(self.library.find(id)?.is_some())
+    }
+
+    /// The modules that were added as files since this was asked last.
+    pub(crate) fn added_modules(&self) -> Vec<AddedModule> {
+        self.library.added_since(&mut lock(&self.told))
     }
 
     /// A process of a module, if the module is here.
@@ -140,7 +149,9 @@ impl Host {
         let never = |reason: String| Failure::Message(format!("the module cannot run: {reason}"));
         let machine = self.machine().map_err(Failure::Machine)?;
         let code = module.code().map_err(Failure::Machine)?;
-        let compiled = cache::compiled(&machine.engine, &code, &self.compiled()).map_err(never)?;
+        // More than 32-bit addresses reach is given to a module only where the operator allows it.
+        let narrow = self.settings.memory_bytes_max as u64 <= 1 << 32;
+        let compiled = cache::compiled(&machine.engine, &code, narrow, &self.compiled()).map_err(never)?;
         let program = Arc::new(Program::new(machine, &compiled).map_err(never)?);
         if programs.len() >= limits::WASM_PROGRAMS_MAX {
             programs.pop_first();

@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use ao::{Effects, Message};
+use ao::{Effects, Message, Tags};
 use processes::Env;
 use rusqlite::Connection;
 
@@ -209,7 +209,9 @@ impl Process {
         let began = Instant::now();
         let answer = hot.instance.handle(&input.message, &self.environment, input.now_ms, sandbox);
         hot.instructions = hot.instance.fuel_used();
-        let outcome = answer.and_then(|json| answer::effects(&json)).and_then(accept);
+        let gas_used = hot.instructions;
+        let counted = |effects| Effects { gas_used, ..effects };
+        let outcome = answer.and_then(|json| answer::effects(&json)).map(counted).and_then(accept);
         if !message.read_only {
             hot.slot = Some(message.slot);
         }
@@ -292,7 +294,9 @@ impl Hot {
 
     /// Goes back to the state before the message that failed.
     fn undo(&mut self, sandbox: &Sandbox, environment: &str) -> Result<(), String> {
-        self.instance = Instance::at(sandbox, &self.base)?;
+        if !self.instance.go_back(&self.base)? {
+            self.instance = Instance::at(sandbox, &self.base)?;
+        }
         for input in &self.since {
             self.instance
                 .handle(&input.message, environment, input.now_ms, sandbox)
@@ -321,39 +325,48 @@ fn failed(connection: &Connection, slot: u64) -> rusqlite::Result<bool> {
 }
 
 /// A process without a node: no file, no log.
-pub(super) struct Trial<'a> {
-    process: &'a Process,
-    instructions: u64,
-}
-
-impl<'a> Trial<'a> {
+impl Process {
     /// Starts the module.
-    pub(super) fn start(process: &'a Process) -> Result<Self, String> {
-        let sandbox = process.sandbox().map_err(Failure::reason)?;
+    pub(super) fn boot(&self) -> Result<(), String> {
+        let sandbox = self.sandbox().map_err(Failure::reason)?;
         let mut instance = Instance::boot(sandbox)?;
         let base = instance.image(&Image::default());
-        *process.state() = State::Hot(Box::new(Hot::new(instance, None, base, None)));
-        Ok(Self { process, instructions: 0 })
+        *self.state() = State::Hot(Box::new(Hot::new(instance, None, base, None)));
+        Ok(())
     }
 
     /// Handles a message.
-    pub(super) fn handle(&mut self, message: &Message) -> Result<Effects, String> {
-        let outcome = self.process.handle(message, Ok);
-        if let State::Hot(hot) = &*self.process.state() {
-            self.instructions = hot.instructions;
-        }
-        outcome.map_err(Failure::reason)
+    pub(super) fn attempt(&self, message: &Message) -> Result<Effects, String> {
+        self.handle(message, Ok).map_err(Failure::reason)
     }
 
     /// Instructions of the last message, where they are counted.
-    pub(super) const fn instructions(&self) -> u64 {
-        self.instructions
+    pub(super) fn instructions(&self) -> u64 {
+        match &*self.state() {
+            State::Hot(hot) => hot.instructions,
+            State::Cold | State::Broken(_) => 0,
+        }
+    }
+
+    /// A message as the module is given it.
+    pub(super) fn given(&self, message: &Message) -> String {
+        self.input(message).message
+    }
+
+    /// What it knows of itself, as the module is given it.
+    pub(super) fn environment(&self) -> &str {
+        &self.environment
+    }
+
+    /// The tags of its spawn.
+    pub(super) const fn tags(&self) -> &Tags {
+        &self.env.tags
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use ao::{Id, MessageKind, Tags};
+    use ao::{Id, MessageKind};
     use tempfile::TempDir;
 
     use super::*;

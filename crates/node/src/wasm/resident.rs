@@ -10,6 +10,11 @@ pub(super) struct Resident(Option<Vec<u64>>);
 const SET_UP: u64 = 0b11 << 62;
 
 impl Resident {
+    /// How many pages those are, where it is known.
+    pub(super) fn count(&self) -> Option<usize> {
+        self.0.as_ref().map(|entries| entries.iter().filter(|entry| *entry & SET_UP != 0).count())
+    }
+
     /// Whether a page may hold something other than zero.
     pub(super) fn may_hold(&self, page: usize) -> bool {
         self.0.as_ref().is_none_or(|entries| entries.get(page).is_none_or(|entry| entry & SET_UP != 0))

@@ -140,3 +140,37 @@ async fn queries_that_ask_for_too_much_or_make_no_sense_are_refused() {
         assert_eq!(running.post("/graphql", body).await.refusal(), (400, "bad-query"));
     }
 }
+
+#[tokio::test]
+async fn what_processes_send_and_what_lies_in_bundles_is_found() {
+    let running = Running::start().await;
+    let (message, stranger) = (running.transfer(1, &Id::new([5; 32])), Id::new([5; 32]));
+    running.post("/", message.to_bytes()).await;
+    running.node.idle().await;
+    let text = "query ($to: [String!], $tags: [TagFilter!]) { transactions(recipients: $to, tags: $tags) \
+                { edges { node { id recipient tags { name value } block { height } } } } }";
+    let from = json!([{ "name": "From-Process", "values": [running.token] }, { "name": "Action", "values": ["Credit-Notice"] }]);
+    let answer = query(&running, text, json!({ "to": [stranger], "tags": from })).await;
+    let found = &answer["data"]["transactions"]["edges"][0]["node"];
+    assert_eq!(found["recipient"], json!(stranger), "{answer}");
+    let tags: Vec<(&str, &str)> = found["tags"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|tag| (tag["name"].as_str().unwrap(), tag["value"].as_str().unwrap()))
+        .collect();
+    let chain = message.id().to_string();
+    assert!(tags.contains(&("Pushed-For", &chain)) && tags.contains(&("Type", "Message")), "{tags:?}");
+    assert!(found["block"]["height"].as_u64().unwrap() > 0);
+
+    let inner = upload(&running, 3);
+    let data = ao::bundle::encode(std::slice::from_ref(&inner));
+    let bundle = DataItem::sign(&running.wallet, None, None, ao::bundle::bundle_tags(), data).unwrap();
+    assert_eq!(running.post("/tx", bundle.to_bytes()).await.status, 200);
+    let text = "query ($id: ID!) { transaction(id: $id) { parent { id } bundledIn { id } } }";
+    for (id, expected) in [(inner.id(), json!({ "id": bundle.id() })), (bundle.id(), Value::Null)] {
+        let answer = query(&running, text, json!({ "id": id })).await;
+        let found = &answer["data"]["transaction"];
+        assert_eq!((&found["parent"], &found["bundledIn"]), (&expected, &expected), "{answer}");
+    }
+}

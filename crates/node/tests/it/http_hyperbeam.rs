@@ -61,6 +61,8 @@ async fn what_a_process_publishes_is_read_by_path() {
         ("compute/ticker/serialize~json@1.0", "\"wAR\"".to_owned()),
         (&format!("now/balances/{wallet}"), "1000".to_owned()),
         ("now/balances", format!(r#"{{"{wallet}":"1000"}}"#)),
+        ("now/total-supply", "1000".to_owned()),
+        ("now/denomination", "12".to_owned()),
     ] {
         let answer = running.get(&format!("/{token}~process@1.0/{path}")).await;
         assert_eq!(String::from_utf8(answer.body).unwrap(), expected, "{path}");

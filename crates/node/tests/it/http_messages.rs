@@ -122,3 +122,34 @@ async fn no_tag_says_who_speaks() {
     assert_eq!(running.get(&running.result_path(&item.id())).await.json["Error"], json!(null));
     assert_eq!(running.head().await, head + 1);
 }
+
+#[tokio::test]
+async fn a_process_that_could_not_be_spawned_says_why_at_once_and_later() {
+    let running = Running::start().await;
+    let tags = Tags::new().with("Data-Protocol", "ao").with("Type", "Process").with("Variant", "ao.TN.1");
+    let tags = tags.with("Module", "token").with("Denomination", "many");
+    let item = DataItem::sign(&running.wallet, None, None, tags, b"{}".to_vec()).unwrap();
+    for _ in 0..2 {
+        let answer = running.post("/", item.to_bytes()).await;
+        assert_eq!(answer.refusal(), (422, "spawn-failed"), "{}", answer.json);
+        assert!(answer.json["error"].as_str().unwrap().contains("Denomination"), "{}", answer.json);
+    }
+    let pushed = running.post("/push", item.to_bytes()).await;
+    assert_eq!(pushed.refusal(), (422, "spawn-failed"), "{}", pushed.json);
+    let question = running.get(&format!("/{}~process@1.0/as=execution/compute&Action=Info", item.id())).await;
+    let error = question.json["raw"]["Error"].as_str().unwrap();
+    assert!(error.starts_with("this process could not be spawned: ") && error.contains("Denomination"), "{error}");
+}
+
+#[tokio::test]
+async fn who_speaks_for_a_process_without_authority_is_told_so() {
+    let running = Running::start().await;
+    let forged = running.item(1, &[("Action", "Info"), ("From-Process", &Id::new([7; 32]).to_string())]);
+    let answer = running.post("/", forged.to_bytes()).await;
+    assert_eq!(answer.status, 202);
+    let warning = answer.json["warning"].as_str().unwrap();
+    assert!(warning.contains("From-Process was not believed") && warning.contains("Authority"), "{warning}");
+    let forged = running.item(2, &[("Action", "Info"), ("From-Process", &Id::new([7; 32]).to_string())]);
+    let pushed = running.post(&format!("/{}~process@1.0/push", running.token), forged.to_bytes()).await;
+    assert!(pushed.json["warning"].as_str().unwrap().contains("was not believed"), "{}", pushed.json);
+}

@@ -24,4 +24,6 @@ mod wasm_aos;
 mod wasm_gateway;
 mod wasm_hostile;
 mod wasm_modules;
+mod wasm_packages;
 mod wasm_place;
+mod wasm_published;

@@ -114,6 +114,18 @@ pub(super) fn all(store: &Store<'_>, pool: &Id) -> Result<Vec<Entry>, Fault> {
     store.all(sql, [pool.to_string()], read)
 }
 
+/// The best complete entry of a pool; of equals the one that joined first.
+pub(super) fn leader(store: &Store<'_>, pool: &Pool) -> Result<Option<Entry>, Fault> {
+    let strict = select_entries!(
+        "WHERE pool = ? AND status = 'Complete' AND correct > 0 ORDER BY correct DESC, joined_slot LIMIT 1"
+    );
+    let lenient = select_entries!(
+        "WHERE pool = ? AND status = 'Complete' AND lenient_correct > 0
+         ORDER BY lenient_correct DESC, joined_slot LIMIT 1"
+    );
+    store.first(if pool.counts_leniently() { lenient } else { strict }, [pool.id.to_string()], read)
+}
+
 /// How many entries of a pool were not refused.
 pub(super) fn count(store: &Store<'_>, pool: &Id) -> Result<u32, Fault> {
     store.value("SELECT count(*) FROM entries WHERE pool = ? AND status <> 'Refused'", [pool.to_string()])

@@ -11,6 +11,7 @@ mod entry;
 mod funding;
 mod joining;
 mod leaderboard;
+mod lookups;
 mod opening;
 mod options;
 mod payments;
@@ -29,12 +30,13 @@ use ao::{Effects, Message, MessageKind};
 use self::settings::Settings;
 use self::turn::Turn;
 use crate::payload::quoted;
-use crate::{Cron, Env, Fault, Module, Store};
+use crate::{Cron, Env, Fault, Module, Publication, Store};
 
 pub use self::audit::{Books, PoolBooks, audit};
 
 /// The actions of a benchmark for people, as an error names them.
-const ACTIONS: &str = "Info, Get-Pools, Get-Pool, Leaderboard, Join-Pool, Update-Leaderboard, Allocate-Rewards and \
+const ACTIONS: &str = "Info, Get-Overview, Get-Pools, Get-Pool, Leaderboard, Get-Days, Get-Fundings, \
+     Get-Entry, Get-Entries, Get-Payouts, Join-Pool, Update-Leaderboard, Allocate-Rewards and \
      Return-Held";
 
 /// The period of the clocks, milliseconds: 24 hours.
@@ -75,6 +77,26 @@ impl Module for Benchmark {
             Cron { action: "Allocate-Rewards", every_ms: DAILY_MS },
         ]
     }
+
+    fn publications(&self) -> &'static [Publication] {
+        &[
+            Publication {
+                path: &["pools", "*", "leaderboard"],
+                action: "Leaderboard",
+                argument: Some("Pool"),
+                part: Some("leaderboard"),
+            },
+            Publication {
+                path: &["pools", "*", "payouts"],
+                action: "Leaderboard",
+                argument: Some("Pool"),
+                part: Some("payouts"),
+            },
+            Publication { path: &["pools", "*"], action: "Get-Pool", argument: Some("Pool"), part: None },
+            Publication { path: &["pools"], action: "Get-Pools", argument: None, part: None },
+            Publication { path: &[], action: "Info", argument: None, part: None },
+        ]
+    }
 }
 
 /// Answers a question, which changes nothing; whether the message was one.
@@ -84,6 +106,12 @@ fn answer(turn: &mut Turn<'_, '_>) -> Result<bool, Fault> {
         "Get-Pools" => views::pools(turn)?,
         "Get-Pool" => views::one_pool(turn)?,
         "Leaderboard" => views::leaderboard(turn)?,
+        "Get-Overview" => lookups::overview(turn)?,
+        "Get-Entry" => lookups::one_entry(turn)?,
+        "Get-Entries" => lookups::entries(turn)?,
+        "Get-Payouts" => lookups::payouts(turn)?,
+        "Get-Fundings" => lookups::fundings(turn)?,
+        "Get-Days" => lookups::days(turn)?,
         _ => return Ok(false),
     }
     Ok(true)

@@ -1,12 +1,14 @@
 //! The order of the entries of a pool, and which of them are tied.
 
 use ao::{Id, Quantity};
+use tasks::statistics::RankRange;
 
 use super::allocation::{Place, allocate};
 use super::entry::{self, Entry};
 use super::options::Ties;
 use super::pool::Pool;
 use super::significance::{self, Answers};
+use crate::limits::{RANK_RANGES_ENTRIES_MAX, SIGNIFICANCE_QUESTIONS_MAX};
 use crate::{Fault, Store};
 
 /// An entry in its place.
@@ -59,8 +61,12 @@ fn equal_scores(pool: &Pool, entries: &[Entry]) -> Vec<u32> {
 
 /// What each entry answered correctly, if the dataset told of all of them: without that no test can be made, and only
 /// equal scores are ties.
-fn answers(store: &Store<'_>, pool: &Pool, entries: &[Entry]) -> Result<Option<Vec<Answers>>, Fault> {
-    let mut answers = Vec::with_capacity(entries.len());
+pub(super) fn answers<'e>(
+    store: &Store<'_>,
+    pool: &Pool,
+    entries: impl IntoIterator<Item = &'e Entry>,
+) -> Result<Option<Vec<Answers>>, Fault> {
+    let mut answers = Vec::new();
     for entry in entries {
         let bits: Option<Vec<u8>> = if pool.counts_leniently() {
             store.value("SELECT lenient_outcomes FROM entries WHERE id = ?", [entry.id])?
@@ -71,6 +77,16 @@ fn answers(store: &Store<'_>, pool: &Pool, entries: &[Entry]) -> Result<Option<V
         answers.push(Answers { correct: entry.correct(pool), bits });
     }
     Ok(Some(answers))
+}
+
+/// The best and the worst rank that each entry of a ranking may have, for people: an entry is behind those only that are
+/// significantly better. Nothing if there are too many entries to compare all, or if answers are not known.
+pub(super) fn ranges(store: &Store<'_>, pool: &Pool, ranking: &[Ranked]) -> Result<Option<Vec<RankRange>>, Fault> {
+    if ranking.len() > RANK_RANGES_ENTRIES_MAX || pool.questions > SIGNIFICANCE_QUESTIONS_MAX {
+        return Ok(None);
+    }
+    let answers = answers(store, pool, ranking.iter().map(|ranked| &ranked.entry))?;
+    Ok(answers.map(|answers| significance::ranges(&answers)))
 }
 
 /// Writes the ranking down for good.

@@ -73,6 +73,11 @@ CREATE UNIQUE INDEX entries_model ON entries (pool, model) WHERE status <> 'Refu
 CREATE UNIQUE INDEX entries_content ON entries (pool, content_hash) WHERE status <> 'Refused';
 CREATE INDEX entries_position ON entries (pool, position, status);   -- status: so that counting reads no row
 CREATE INDEX entries_participant ON entries (pool, participant);
+CREATE INDEX entries_of_participant ON entries (participant);
+CREATE INDEX entries_of_model ON entries (model);
+CREATE INDEX entries_of_content ON entries (content_hash);
+CREATE INDEX entries_leading ON entries (pool, correct, joined_slot) WHERE status = 'Complete';
+CREATE INDEX entries_leading_leniently ON entries (pool, lenient_correct, joined_slot) WHERE status = 'Complete';
 CREATE INDEX entries_unfinished ON entries (pool) WHERE status IN ('Checking', 'Evaluating');
 CREATE INDEX entries_open ON entries (asked_ms) WHERE status = 'Evaluating';
 
@@ -89,6 +94,7 @@ CREATE TABLE leaderboards (
     taken_ms    INTEGER NOT NULL,
     PRIMARY KEY (day, pool, place)
 ) WITHOUT ROWID;
+CREATE INDEX leaderboards_of_pool ON leaderboards (pool, day, place);
 
 CREATE TABLE payouts (
     id          TEXT PRIMARY KEY,        -- <pool>:<rank> of a payout, the id of the notice of a refund
@@ -108,6 +114,7 @@ CREATE TABLE payouts (
     paid_ms     INTEGER
 );
 CREATE INDEX payouts_pool ON payouts (pool, rank);
+CREATE INDEX payouts_of_participant ON payouts (participant, decided_ms);
 CREATE INDEX payouts_message ON payouts (message);
 CREATE INDEX payouts_intent ON payouts (decided_ms) WHERE status = 'intent';
 CREATE INDEX payouts_failed ON payouts (decided_ms) WHERE status = 'failed';

@@ -8,7 +8,7 @@
 
 use std::ops::Range;
 
-use tasks::statistics::mcnemar_exact_below;
+use tasks::statistics::{RankRange, mcnemar_exact_below, rank_ranges};
 
 use crate::limits::SIGNIFICANCE_COMPARISONS_MAX;
 
@@ -70,8 +70,18 @@ fn significantly_worse(ranking: &[Answers], leader: usize, compared: Range<usize
     }
 }
 
+/// The ranks that each entry may have at the 5 % level over all pairs (Bonferroni): nothing here decides about money.
+pub(super) fn ranges(ranking: &[Answers]) -> Vec<RankRange> {
+    let pairs = (ranking.len() * ranking.len().saturating_sub(1) / 2).max(1) as u64;
+    rank_ranges(ranking.len(), |one, other| {
+        let (one, other) = (&ranking[one], &ranking[other]);
+        let (only_one, only_other) = discordant(&one.bits, &other.bits);
+        one.correct > other.correct && mcnemar_exact_below(only_one, only_other, LEVEL.0, LEVEL.1 * pairs)
+    })
+}
+
 /// Questions that only the first and that only the second answered correctly.
-fn discordant(first: &[u8], second: &[u8]) -> (u64, u64) {
+pub(super) fn discordant(first: &[u8], second: &[u8]) -> (u64, u64) {
     first.iter().zip(second).fold((0, 0), |(only_first, only_second), (one, other)| {
         (only_first + u64::from((one & !other).count_ones()), only_second + u64::from((other & !one).count_ones()))
     })
@@ -110,6 +120,14 @@ mod tests {
         // Six fewer is p = 0.031: significant alone, not as one of three.
         assert_eq!(groups(&[answers(400, 0), answers(394, 0)], 10), [0, 1]);
         assert_eq!(groups(&[answers(400, 0), answers(395, 0), answers(394, 0), answers(393, 0)], 10)[..2], [0, 0]);
+    }
+
+    #[test]
+    fn a_rank_is_behind_those_only_that_are_significantly_better() {
+        let ranking = [answers(400, 0), answers(399, 0), answers(300, 0), answers(295, 0)];
+        let ends: Vec<(usize, usize)> = ranges(&ranking).iter().map(|range| (range.best, range.worst)).collect();
+        assert_eq!(ends, [(1, 2), (1, 2), (3, 4), (3, 4)]);
+        assert_eq!(ranges(&[]), []);
     }
 
     #[test]

@@ -2,9 +2,10 @@
 //! for dry-runs. Money is a text of digits; a share or an interval is a number with at most 6 decimals.
 
 use ao::{Message, Outgoing};
+use rusqlite::Row;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tasks::statistics::{share, wilson};
+use tasks::statistics::{minimum_detectable_difference, share, wilson};
 
 use super::allocation::Allocation;
 use super::entry::{self, Entry};
@@ -14,6 +15,10 @@ use super::turn::Turn;
 use crate::limits::{POOL_ROWS_PAGE, POOL_ROWS_PAGE_MAX, POOLS_PAGE};
 use crate::payload::{optional, text};
 use crate::{Fault, Store};
+
+/// The share of questions (per mille) on which two entries are taken to differ, for the smallest difference that the
+/// questions of a pool can show.
+const DISCORDANT_PER_MILLE: u64 = 100;
 
 /// What the process is, and what can be asked of a pool.
 pub(super) fn info(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
@@ -32,18 +37,21 @@ pub(super) fn info(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The pools, the newest first; with the tags `Dataset`, `Funder` or `Status` only those that fit. At most `Limit`; if
-/// there are more, the answer's tag `Cursor` is where the next page begins.
+/// The pools, the newest first; with the tags `Dataset`, `Funder`, `Status` (one, or several with commas between) or
+/// `Search` (a part of the title, or a whole id) only those that fit. At most `Limit`; if there are more, the answer's tag
+/// `Cursor` is where the next page begins.
 pub(super) fn pools(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
     let message = turn.message;
     let limit = limit(message, POOLS_PAGE)?;
     let before = optional::<u32>(message, "Cursor")?.map_or(i64::MAX, i64::from);
     let filter = |name| message.tag(name).unwrap_or_default();
     let sql = select_pools!(
-        "WHERE created_slot < ?1 AND (?2 = '' OR dataset = ?2) AND (?3 = '' OR funder = ?3) AND (?4 = '' OR status = ?4)
+        "WHERE created_slot < ?1 AND (?2 = '' OR dataset = ?2) AND (?3 = '' OR funder = ?3)
+         AND (?4 = '' OR instr(',' || ?4 || ',', ',' || status || ',') > 0)
+         AND (?6 = '' OR instr(lower(title || ' ' || dataset_title), lower(?6)) > 0 OR ?6 IN (id, dataset, funder))
          ORDER BY created_slot DESC LIMIT ?5"
     );
-    let values = (before, filter("Dataset"), filter("Funder"), filter("Status"), limit + 1);
+    let values = (before, filter("Dataset"), filter("Funder"), filter("Status"), limit + 1, filter("Search"));
     let mut pools = turn.store.all(sql, values, pool::read)?;
     let more = pools.len() > limit as usize;
     pools.truncate(limit as usize);
@@ -78,7 +86,13 @@ pub(super) fn leaderboard(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
     others.sort_by_key(|entry| std::cmp::Reverse((entry.score.answered, std::cmp::Reverse(entry.joined_slot))));
     let updated_ms = ranked.iter().map(|ranked| &ranked.entry).chain(&others).map(|entry| entry.updated_ms).max();
     let count = ranked.len() + others.len();
-    let board = ranked.iter().map(|ranked| row(&found, &ranked.entry, Some(ranked)));
+    let ranges = ranking::ranges(turn.store, &found, &ranked)?;
+    let board = ranked.iter().enumerate().map(|(place, ranked)| {
+        let range = ranges.as_ref().and_then(|ranges| ranges.get(place));
+        let mut row = row(&found, &ranked.entry, Some(ranked));
+        row["rank_range"] = range.map_or(Value::Null, |range| json!([range.best, range.worst]));
+        row
+    });
     let board = board.chain(others.iter().map(|entry| row(&found, entry, None)));
     let board: Vec<Value> = board.skip(from as usize).take(limit).collect();
     let data = json!({
@@ -115,15 +129,33 @@ pub(super) fn pool(store: &Store<'_>, pool: &Pool) -> Result<Value, Fault> {
         "reason": pool.reason,
         "questions": pool.questions,
         "content_hash": pool.content_hash,
+        "minimum_detectable_difference": minimum_detectable_difference(pool.questions.into(), DISCORDANT_PER_MILLE),
         "protocol": pool.protocol,
         "entries": entry::count(store, &pool.id)?,
         "synthetic": pool.synthetic,
+        "created": pool.created_ms,
+        "dataset_title": pool.dataset_title,
+        "leader": leader(store, pool)?,
+    }))
+}
+
+/// The best complete entry of a pool, if there is one. Of equals it is the one that joined first.
+fn leader(store: &Store<'_>, pool: &Pool) -> Result<Option<Value>, Fault> {
+    Ok(entry::leader(store, pool)?.map(|leader| {
+        let (correct, answered) = (leader.correct(pool), leader.score.answered);
+        let interval = wilson(correct.into(), answered.into());
+        json!({
+            "model": leader.model,
+            "name": leader.name,
+            "score": share(correct.into(), answered.into()),
+            "interval": [interval.0, interval.1],
+        })
     }))
 }
 
 /// A row of a board. A score is of the questions answered so far: what is not answered is not wrong, and is shown as
 /// progress.
-fn row(pool: &Pool, entry: &Entry, ranked: Option<&Ranked>) -> Value {
+pub(super) fn row(pool: &Pool, entry: &Entry, ranked: Option<&Ranked>) -> Value {
     let (correct, score) = (entry.correct(pool), entry.score);
     let interval = wilson(correct.into(), score.answered.into());
     json!({
@@ -149,21 +181,25 @@ fn row(pool: &Pool, entry: &Entry, ranked: Option<&Ranked>) -> Value {
 }
 
 fn payouts(store: &Store<'_>, pool: &Pool, from: u32, limit: usize) -> Result<Vec<Value>, Fault> {
-    let sql = "SELECT kind, rank, participant, model, quantity, status, message, error FROM payouts
+    let sql = "SELECT kind, rank, participant, model, quantity, status, message, error, paid_ms FROM payouts
                WHERE pool = ? ORDER BY rank, rowid LIMIT ? OFFSET ?";
-    store.all(sql, (pool.id.to_string(), limit as u64, from), |row| {
-        let text = |index| row.get::<_, Option<String>>(index);
-        Ok(json!({
-            "kind": text(0)?,
-            "rank": row.get::<_, Option<u32>>(1)?,
-            "participant": text(2)?,
-            "model": text(3)?,
-            "quantity": text(4)?,
-            "status": text(5)?,
-            "message": text(6)?,
-            "error": text(7)?,
-        }))
-    })
+    store.all(sql, (pool.id.to_string(), limit as u64, from), payout)
+}
+
+/// A payout from its columns, in the order of its fields.
+pub(super) fn payout(row: &Row<'_>) -> rusqlite::Result<Value> {
+    let text = |index| row.get::<_, Option<String>>(index);
+    Ok(json!({
+        "kind": text(0)?,
+        "rank": row.get::<_, Option<u32>>(1)?,
+        "participant": text(2)?,
+        "model": text(3)?,
+        "quantity": text(4)?,
+        "status": text(5)?,
+        "message": text(6)?,
+        "error": text(7)?,
+        "paid_ms": row.get::<_, Option<u64>>(8)?,
+    }))
 }
 
 /// The data of a question about one pool, where it is JSON.
@@ -176,7 +212,7 @@ enum Asked {
 }
 
 /// The pool that the data names: an id as text, a JSON text, `{"pool": id}` or `{"dataset": id}`; or the tag `Pool`.
-fn asked_for(turn: &Turn<'_, '_>) -> Result<Pool, Fault> {
+pub(super) fn asked_for(turn: &Turn<'_, '_>) -> Result<Pool, Fault> {
     let data = text(turn.message)?.trim();
     let asked = match serde_json::from_str(data) {
         Ok(Asked::Named { pool }) => pool,
@@ -194,7 +230,7 @@ fn asked_for(turn: &Turn<'_, '_>) -> Result<Pool, Fault> {
     pool::named(turn.store, &asked)
 }
 
-fn limit(message: &Message, default: u32) -> Result<u32, Fault> {
+pub(super) fn limit(message: &Message, default: u32) -> Result<u32, Fault> {
     let limit = optional(message, "Limit")?.unwrap_or(default);
     if (1..=POOL_ROWS_PAGE_MAX).contains(&limit) {
         return Ok(limit);
@@ -204,7 +240,7 @@ fn limit(message: &Message, default: u32) -> Result<u32, Fault> {
 }
 
 /// The answer as a message to the asker, with the reference by which it knows its question, and as output.
-fn answer(turn: &mut Turn<'_, '_>, mut outgoing: Outgoing, data: Value) {
+pub(super) fn answer(turn: &mut Turn<'_, '_>, mut outgoing: Outgoing, data: Value) {
     let data = data.to_string();
     if let Some(reference) = turn.message.tag("Reference") {
         outgoing.tags.push("X-Reference", reference);

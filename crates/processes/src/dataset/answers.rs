@@ -2,7 +2,7 @@
 //! model's answer, and the question is asked again.
 
 use ao::Id;
-use tasks::{Extracted, Extraction, Task};
+use tasks::{Extracted, Extraction, PoolTask, Question};
 
 use super::models::{self, COMPLETE, EVALUATING, ModelFile};
 use super::turn::Turn;
@@ -86,7 +86,7 @@ fn awaited(turn: &mut Turn<'_, '_>) -> Result<Option<Batch>, Fault> {
 }
 
 /// The answers of the message, if they are those that were asked for.
-fn read(turn: &Turn<'_, '_>, task: &Task, batch: &Batch) -> Result<Result<InferenceResponse, Failure>, Fault> {
+fn read(turn: &Turn<'_, '_>, task: &PoolTask, batch: &Batch) -> Result<Result<InferenceResponse, Failure>, Fault> {
     if let Some(error) = turn.message.tag("Error") {
         let blame = match turn.message.tag("Fault") {
             Some("model") => Blame::Model,
@@ -113,7 +113,7 @@ fn read(turn: &Turn<'_, '_>, task: &Task, batch: &Batch) -> Result<Result<Infere
 }
 
 /// Keeps the answers of a batch, judged.
-fn keep(turn: &mut Turn<'_, '_>, task: &Task, batch: &Batch, response: &InferenceResponse) -> Result<(), Fault> {
+fn keep(turn: &mut Turn<'_, '_>, task: &PoolTask, batch: &Batch, response: &InferenceResponse) -> Result<(), Fault> {
     for result in &response.results {
         keep_one(turn, task, batch, result)?;
     }
@@ -134,12 +134,14 @@ fn keep(turn: &mut Turn<'_, '_>, task: &Task, batch: &Batch, response: &Inferenc
     Ok(())
 }
 
-fn keep_one(turn: &mut Turn<'_, '_>, task: &Task, batch: &Batch, result: &PromptResult) -> Result<(), Fault> {
-    let question = "SELECT target, choices FROM questions WHERE id = ?";
-    let texts = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?));
-    let Some((target, choices)) = turn.store.first(question, [result.id], texts)? else { return Ok(()) };
+fn keep_one(turn: &mut Turn<'_, '_>, task: &PoolTask, batch: &Batch, result: &PromptResult) -> Result<(), Fault> {
+    let question = "SELECT target, choices, row FROM questions WHERE id = ?";
+    let texts =
+        |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?));
+    let Some((target, choices, row)) = turn.store.first(question, [result.id], texts)? else { return Ok(()) };
     let choices: Vec<String> = serde_json::from_str(&choices).unwrap_or_default();
-    let (output, strict, lenient) = judge(task, &result.answer, &choices);
+    let question = Question::from_json(&row).map_err(settings::refused)?;
+    let (output, strict, lenient) = judge(task, &result.answer, &question, &choices);
     turn.store.execute(
         "UPDATE predictions SET status = 'answered', output = ?, strict = ?, lenient = ?, correct = ?,
                 lenient_correct = ?
@@ -159,11 +161,11 @@ fn keep_one(turn: &mut Turn<'_, '_>, task: &Task, batch: &Batch, result: &Prompt
 }
 
 /// What a model said as text, and the answers found in it, strictly and leniently.
-fn judge(task: &Task, answer: &Answer, choices: &[String]) -> (String, Extracted, Extracted) {
+fn judge(task: &PoolTask, answer: &Answer, question: &Question, choices: &[String]) -> (String, Extracted, Extracted) {
     match answer {
         Answer::Generated { output, .. } => {
-            let strict = task.extract(Extraction::Strict, output, choices);
-            (output.clone(), strict, task.extract(Extraction::Lenient, output, choices))
+            let found = |extraction| task.extract(extraction, output, question, choices);
+            (output.clone(), found(Extraction::Strict), found(Extraction::Lenient))
         }
         Answer::Scored { loglikelihoods } => {
             let values: Vec<f64> = loglikelihoods.iter().map(|(value, _)| *value).collect();

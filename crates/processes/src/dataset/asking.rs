@@ -4,7 +4,7 @@
 use ao::Outgoing;
 use rusqlite::Row;
 use serde::Serialize;
-use tasks::{OutputType, Task};
+use tasks::PoolTask;
 
 use super::models::{self, EVALUATING, FAILED, ModelFile};
 use super::plan::{self, Room};
@@ -62,7 +62,7 @@ pub(super) fn carry_on(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
 }
 
 /// Asks for a model what may be asked now. How many questions, and whether nothing is left for now.
-fn ask(turn: &mut Turn<'_, '_>, herder: ao::Id, task: &Task, file: &ModelFile) -> Result<(usize, bool), Fault> {
+fn ask(turn: &mut Turn<'_, '_>, herder: ao::Id, task: &PoolTask, file: &ModelFile) -> Result<(usize, bool), Fault> {
     let in_flight: u64 = turn.store.value(
         "SELECT coalesce(sum(questions), 0) FROM batches WHERE model_file = ? AND status = 'in-flight'",
         [file.id],
@@ -106,7 +106,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Prompt> {
 fn send(
     turn: &mut Turn<'_, '_>,
     herder: ao::Id,
-    task: &Task,
+    task: &PoolTask,
     file: &ModelFile,
     mut prompts: Vec<Prompt>,
 ) -> Result<(), Fault> {
@@ -132,7 +132,7 @@ fn send(
 }
 
 /// The batch that was sent under a number, as it was sent: what its answers are checked against.
-pub(super) fn sent(turn: &Turn<'_, '_>, task: &Task, batch: i64) -> Result<InferenceRequest, Fault> {
+pub(super) fn sent(turn: &Turn<'_, '_>, task: &PoolTask, batch: i64) -> Result<InferenceRequest, Fault> {
     let sql = "SELECT id, prompt, continuations FROM predictions JOIN questions ON questions.id = predictions.question
                WHERE batch = ? ORDER BY question";
     Ok(request(task, turn.store.all(sql, [batch], read)?))
@@ -144,14 +144,10 @@ pub(super) fn prompt(id: u64, prompt: String, continuations: Vec<String>) -> Pro
 }
 
 /// A batch as the task asks.
-pub(super) fn request(task: &Task, prompts: Vec<Prompt>) -> InferenceRequest {
-    let kind = match task.output_type() {
-        OutputType::GenerateUntil => RequestKind::Generate,
-        OutputType::MultipleChoice => RequestKind::Loglikelihood,
-    };
-    let (max_tokens, stop) = match task.generation() {
-        Some(generation) => (generation.max_gen_toks, generation.until.clone()),
-        None => (0, Vec::new()),
+pub(super) fn request(task: &PoolTask, prompts: Vec<Prompt>) -> InferenceRequest {
+    let (kind, max_tokens, stop) = match task.generation() {
+        Some(generation) => (RequestKind::Generate, generation.max_gen_toks, generation.until.clone()),
+        None => (RequestKind::Loglikelihood, 0, Vec::new()),
     };
     InferenceRequest { kind, system_prompt: None, max_tokens, stop, prompts }
 }

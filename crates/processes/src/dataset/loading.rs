@@ -3,7 +3,7 @@
 
 use ao::{Id, Outgoing};
 use serde_json::json;
-use tasks::{Prepared, Question, Task};
+use tasks::{PoolTask, Prepared, Question};
 
 use super::turn::Turn;
 use super::{asking, settings};
@@ -129,7 +129,7 @@ fn insert(turn: &mut Turn<'_, '_>, id: u64, question: &Question, prepared: &Prep
 }
 
 /// Whether a herder would take the question: better to hear it now than when a pool depends on it.
-fn check_askable(task: &Task, prepared: &Prepared) -> Result<(), String> {
+fn check_askable(task: &PoolTask, prepared: &Prepared) -> Result<(), String> {
     let prompt = asking::prompt(1, prepared.prompt.clone(), prepared.continuations.clone());
     let bytes = asking::json_bytes(&prompt);
     if bytes > crate::limits::BATCH_BYTES_MAX {

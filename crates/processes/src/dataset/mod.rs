@@ -7,7 +7,7 @@
 //! - `loading`, `freezing`: the questions, until they can change no more.
 //! - `models`: which models are evaluated, and for whom.
 //! - `plan` (pure), `asking`, `answers`: the way of a question to a model and back.
-//! - `score`, `views`: what became of it.
+//! - `score`, `views`, `reading`: what became of it, and what it is.
 
 mod answers;
 mod asking;
@@ -15,6 +15,7 @@ mod freezing;
 mod loading;
 mod models;
 mod plan;
+mod reading;
 mod schema;
 mod score;
 mod settings;
@@ -25,10 +26,11 @@ use ao::{Effects, Message};
 
 use self::turn::Turn;
 use crate::payload::quoted;
-use crate::{Cron, Env, Fault, Module, Store};
+use crate::{Cron, Env, Fault, Module, Publication, Store};
 
 /// The actions of a dataset for people, as an error names them.
-const ACTIONS: &str = "Info, Get-Models, Score, Results, Init, Load-Data, Benchmark and Evaluate";
+const ACTIONS: &str =
+    "Info, Get-Models, Get-Questions, Get-Task, Progress, Score, Results, Init, Load-Data, Benchmark and Evaluate";
 
 /// The period of the clock, milliseconds: one hour.
 const HOURLY_MS: u64 = 3_600_000;
@@ -59,6 +61,13 @@ impl Module for Dataset {
     fn crons(&self) -> &'static [Cron] {
         &[Cron { action: "Evaluate", every_ms: HOURLY_MS }]
     }
+
+    fn publications(&self) -> &'static [Publication] {
+        &[
+            Publication { path: &["models"], action: "Get-Models", argument: None, part: None },
+            Publication { path: &[], action: "Info", argument: None, part: None },
+        ]
+    }
 }
 
 /// Answers a question, which changes nothing; whether the message was one.
@@ -68,6 +77,9 @@ fn answer(turn: &mut Turn<'_, '_>) -> Result<bool, Fault> {
         "Get-Models" => views::models(turn)?,
         "Score" => score::answer(turn)?,
         "Results" => views::results(turn)?,
+        "Get-Questions" => reading::questions(turn)?,
+        "Get-Task" => reading::task(turn)?,
+        "Progress" => reading::progress(turn)?,
         _ => return Ok(false),
     }
     Ok(true)

@@ -1,7 +1,7 @@
 //! What a dataset was told when it was spawned.
 
 use ao::{Id, Message};
-use tasks::{Profile, Task};
+use tasks::{PoolTask, Profile};
 
 use crate::payload::quoted;
 use crate::{Env, Fault, Store, readable};
@@ -35,12 +35,11 @@ pub(super) fn keep(store: &mut Store<'_>, message: &Message, env: &Env) -> Resul
     let text = crate::payload::text(message)?.trim();
     let yaml =
         if text.is_empty() { tasks::built_in(env.tags.get("Task").unwrap_or("siqa")).map_err(refused)? } else { text };
-    let task = Task::from_yaml(yaml).map_err(refused)?;
+    let task = PoolTask::from_yaml(yaml).map_err(refused)?;
     let tag = |name: &str| env.tags.get(name);
-    let metadata = &task.file().metadata;
     let title = readable::title(tag("Title").or_else(|| tag("Name")).unwrap_or(task.title()));
-    let license = readable::title(tag("License").or(metadata.license.as_deref()).unwrap_or_default());
-    let synthetic = metadata.synthetic || tag("Synthetic").is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    let license = readable::title(tag("License").or(task.license()).unwrap_or_default());
+    let synthetic = task.is_synthetic() || tag("Synthetic").is_some_and(|value| value.eq_ignore_ascii_case("true"));
     let herder = settings.herder.map(|herder| herder.to_string());
     let protocol = task.protocol(Profile::Exact);
     store.execute(
@@ -51,9 +50,9 @@ pub(super) fn keep(store: &mut Store<'_>, message: &Message, env: &Env) -> Resul
 }
 
 /// The task of the dataset.
-pub(super) fn task(store: &Store<'_>) -> Result<Task, Fault> {
+pub(super) fn task(store: &Store<'_>) -> Result<PoolTask, Fault> {
     let yaml: String = store.value("SELECT task FROM dataset", [])?;
-    Task::from_yaml(&yaml).map_err(refused)
+    PoolTask::from_yaml(&yaml).map_err(refused)
 }
 
 pub(super) fn refused(error: tasks::TaskError) -> Fault {

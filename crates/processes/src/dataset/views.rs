@@ -28,11 +28,11 @@ pub(super) struct About {
 
 /// Which part of a long answer is wanted.
 #[derive(Debug, Default, Deserialize)]
-struct Page {
+pub(super) struct Page {
     /// Only what comes after this number.
     #[serde(default)]
-    from: u64,
-    limit: Option<u64>,
+    pub(super) from: u64,
+    pub(super) limit: Option<u64>,
 }
 
 /// Reads the one row of the dataset.
@@ -81,7 +81,7 @@ pub(super) fn info(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
         "name": about.title,
         "title": about.title,
         "task": task.name(),
-        "output_type": task.output_type(),
+        "output_type": task.output().name(),
         "license": about.license,
         "synthetic": about.synthetic,
         "questions": balance.total,
@@ -140,7 +140,8 @@ pub(super) fn models(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// `Results`: every answer of a model, with what was made of it, a page at a time.
+/// `Results`: every answer of a model, with what was made of it, a page at a time. With the tag `Show` only those that are
+/// `wrong`, `right`, `unparsed` or not yet answered (`waiting`).
 pub(super) fn results(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
     let page = page(turn);
     let limit = page.limit.unwrap_or(RESULTS_PAGE_MAX).clamp(1, RESULTS_PAGE_MAX);
@@ -149,8 +150,13 @@ pub(super) fn results(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
     let sql = "SELECT question, prompt, target, output, strict, lenient, correct, lenient_correct, predictions.status,
                       attempts, batch, worker
                FROM predictions JOIN questions ON questions.id = question JOIN batches ON batches.id = batch
-               WHERE predictions.model_file = ? AND question > ? ORDER BY question LIMIT ?";
-    let rows = turn.store.all(sql, (file.id, page.from, limit), result)?;
+               WHERE predictions.model_file = ?1 AND question > ?2 AND CASE ?4
+                         WHEN 'wrong' THEN correct = 0 WHEN 'right' THEN correct = 1
+                         WHEN 'unparsed' THEN predictions.status = 'answered' AND strict IS NULL
+                         WHEN 'waiting' THEN predictions.status <> 'answered' ELSE TRUE END
+               ORDER BY question LIMIT ?3";
+    let shown = turn.message.tag("Show").unwrap_or_default();
+    let rows = turn.store.all(sql, (file.id, page.from, limit, shown), result)?;
     let full = rows.len() as u64 == limit;
     let (mut kept, mut bytes) = (Vec::new(), 0);
     let found = rows.len();
@@ -162,6 +168,7 @@ pub(super) fn results(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
         kept.push(row);
     }
     let next = if full || kept.len() < found { kept.last().map(|row| row["id"].clone()) } else { None };
+    let receipts = receipts(turn, &kept)?;
     let answer = json!({
         "model": model,
         "pool": pool,
@@ -170,10 +177,33 @@ pub(super) fn results(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
         "reason": file.reason,
         "questions": loading::count(turn)?,
         "results": kept,
+        "receipts": receipts,
         "next": next,
     });
     turn.answer("Results-Response", &answer);
     Ok(())
+}
+
+/// How the batches were made in which these answers came, by their numbers.
+fn receipts(turn: &Turn<'_, '_>, results: &[Value]) -> Result<Map<String, Value>, Fault> {
+    let mut receipts = Map::new();
+    for batch in results.iter().filter_map(|result| result["reference"].as_i64()) {
+        if receipts.contains_key(&batch.to_string()) {
+            continue;
+        }
+        let sql = "SELECT receipt, worker, sent_ms, ended_ms FROM batches WHERE id = ? AND receipt IS NOT NULL";
+        let found = turn.store.first(sql, [batch], |row| {
+            let receipt: String = row.get(0)?;
+            Ok(json!({
+                "worker": row.get::<_, Option<String>>(1)?,
+                "sent_ms": row.get::<_, u64>(2)?,
+                "ended_ms": row.get::<_, Option<u64>>(3)?,
+                "receipt": serde_json::from_str::<Value>(&receipt).unwrap_or_default(),
+            }))
+        })?;
+        receipts.extend(found.map(|receipt| (batch.to_string(), receipt)));
+    }
+    Ok(receipts)
 }
 
 fn result(row: &Row<'_>) -> rusqlite::Result<Value> {
@@ -194,7 +224,7 @@ fn result(row: &Row<'_>) -> rusqlite::Result<Value> {
 }
 
 /// The page that is asked for, in the data (as JSON) or in tags; the first one if nothing is said.
-fn page(turn: &Turn<'_, '_>) -> Page {
+pub(super) fn page(turn: &Turn<'_, '_>) -> Page {
     let tag = |name: &str| turn.message.tag(name).and_then(|text| text.parse().ok());
     let mut page: Page = serde_json::from_slice(&turn.message.data).unwrap_or_default();
     page.from = tag("From-Id").unwrap_or(page.from);

@@ -6,10 +6,12 @@
 //!
 //! - [`wire`], [`embedding`]: the messages between requester, herder and worker, with their checks.
 //! - `queue`, `dispatch`: which job is next, and who gets it; pure.
-//! - `workers`, `requests`, `responses`, `leases`, `payments`, `statistics`: the actions, by what they are about.
+//! - `workers`, `instructions`, `requests`, `responses`, `leases`, `payments`, `statistics`: the actions, by what they are
+//!   about.
 
 mod dispatch;
 pub mod embedding;
+mod instructions;
 mod leases;
 pub mod limits;
 mod payments;
@@ -26,7 +28,7 @@ mod workers;
 use ao::{Effects, Message};
 
 use crate::payload::quoted;
-use crate::{Env, Fault, Module, Store};
+use crate::{Env, Fault, Module, Publication, Store};
 
 use limits::{SILENT_LEASE_TIMES_MAX, WAIT_MS_MAX};
 use settings::Settings;
@@ -66,6 +68,13 @@ impl Module for Herder {
                 turn.finish()
             }
         }
+    }
+
+    fn publications(&self) -> &'static [Publication] {
+        &[
+            Publication { path: &["workers"], action: "Worker-Statistic", argument: None, part: Some("workers") },
+            Publication { path: &[], action: "Info", argument: None, part: None },
+        ]
     }
 }
 

@@ -86,10 +86,11 @@ impl Turn<'_, '_> {
             Ok(Request::Batch(_)) => return Err(bad_tag("X-Prompt", prompt, &"it is one prompt, not a batch")),
             Err(error) => return Err(bad_tag("X-Prompt", prompt, &error)),
         }
-        let fee = self.settings.fee_per_token.units().checked_mul(u128::from(tokens));
-        if fee.is_none_or(|fee| quantity.units() < fee) {
-            let each = self.settings.fee_per_token;
-            return Err(Fault::Refused(format!("{tokens} tokens cost {each} each, and {quantity} is too little")));
+        if self.settings.fee(tokens).is_none_or(|fee| quantity.units() < fee) {
+            let (each, prompt) = (self.settings.fee_per_token, self.settings.fee_per_prompt);
+            return Err(Fault::Refused(format!(
+                "{tokens} tokens cost {each} each and their prompt {prompt}, and {quantity} is too little"
+            )));
         }
         let names = ["X-WorkerType", "X-Model", "X-File-Hash", "X-Reference"];
         let job = self.new_job(names, 1, prompt.as_bytes().to_vec())?;

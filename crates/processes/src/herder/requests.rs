@@ -51,10 +51,11 @@ impl Turn<'_, '_> {
     }
 
     fn read_request(&self) -> Result<NewJob, Fault> {
-        if !self.settings.fee_per_token.is_zero() {
-            let fee = self.settings.fee_per_token;
+        if !self.settings.is_free() {
+            let (each, prompt) = (self.settings.fee_per_token, self.settings.fee_per_prompt);
             return Err(Fault::Refused(format!(
-                "inference has a fee here, {fee} for each token: send it to the token with X-Prompt and X-Tokens"
+                "inference has a fee here, {each} for each token and {prompt} for the prompt: send it to the token with \
+                 X-Prompt and X-Tokens"
             )));
         }
         let request = Request::read(&self.message.data).map_err(|error| Fault::BadData(error.to_string()))?;

@@ -9,9 +9,8 @@ use crate::payload::{parsed as parsed_tag, quoted};
 
 use super::leases::{Failure, Job};
 use super::limits::{ERROR_TEXT_BYTES_MAX, OUTPUT_BYTES_MAX};
-use super::schema::parsed;
 use super::turn::Turn;
-use super::wire::{InferenceResponse, Request};
+use super::wire::{Answer, InferenceResponse, Request};
 
 /// The highest score that a worker of the kind `Evaluate` gives.
 const EVALUATION_MAX: u8 = 10;
@@ -31,7 +30,7 @@ impl Turn<'_, '_> {
             params![worker.to_string(), self.table_time_ms()],
         )?;
         match self.read_answer(&job)? {
-            Ok(()) => self.complete(&job, &worker, leased_ms),
+            Ok(tokens) => self.complete(&job, &worker, leased_ms, tokens),
             Err(failure) => {
                 if let Failure::Worker(reason) | Failure::Model(reason) = &failure {
                     self.say_error(reason.clone());
@@ -59,8 +58,8 @@ impl Turn<'_, '_> {
         Ok(())
     }
 
-    /// Whether the message is the result of the job, or how the attempt failed.
-    fn read_answer(&self, job: &Job) -> Result<Result<(), Failure>, Fault> {
+    /// How many tokens the message generated, if it is the result of the job; or how the attempt failed.
+    fn read_answer(&self, job: &Job) -> Result<Result<u64, Failure>, Fault> {
         if let Some(error) = self.message.tag("Error") {
             let reason = error.chars().take(ERROR_TEXT_BYTES_MAX).collect();
             let is_model = self.message.tag("Fault").is_some_and(|fault| fault.eq_ignore_ascii_case("model"));
@@ -72,23 +71,25 @@ impl Turn<'_, '_> {
                 .and_then(|response| response.validate(&request).map(|()| response))
                 .map_err(|error| error.to_string())
                 .and_then(|response| right_model(job, &response)),
-            _ => plain_answer(job, &self.message.data),
+            _ => plain_answer(job, &self.message.data).map(|()| 0),
         };
         Ok(checked.map_err(|reason| Failure::Worker(format!("the worker's answer cannot be used: {reason}"))))
     }
 
     /// Passes the result on, pays for it, and writes it into the worker's record.
-    fn complete(&mut self, job: &Job, worker: &Id, leased_ms: i64) -> Result<(), Fault> {
+    fn complete(&mut self, job: &Job, worker: &Id, leased_ms: i64, tokens: u64) -> Result<(), Fault> {
         let response = Outgoing::new(job.requester, "Inference-Response")
             .tag("Reference", &job.reference)
+            .tag("X-Reference", &job.reference)
             .tag("WorkerType", &job.worker_type)
             .tag("Model", &job.model)
             .tag("Worker", worker)
             .tag("Attempt", job.attempt);
         self.send(response.data(self.message.data.clone()));
         let sql = "UPDATE workers SET jobs_done = jobs_done + 1, prompts_done = prompts_done + ?2,
-                       busy_ms = busy_ms + ?3, failures_in_row = 0, resting_until_ms = 0 WHERE address = ?1";
-        self.store.execute(sql, params![worker.to_string(), job.prompts, self.table_time_ms() - leased_ms])?;
+                       busy_ms = busy_ms + ?3, tokens_done = tokens_done + ?4, failures_in_row = 0, resting_until_ms = 0 WHERE address = ?1";
+        let busy_ms = self.table_time_ms() - leased_ms;
+        self.store.execute(sql, params![worker.to_string(), job.prompts, busy_ms, tokens])?;
         if let Some(notice) = job.notice {
             self.pay_worker(&notice, worker)?;
         }
@@ -96,43 +97,18 @@ impl Turn<'_, '_> {
         self.say("done");
         Ok(())
     }
-
-    /// The addresses of the workers that a message of the owner is for: the one it names, or all.
-    pub(super) fn addressed_workers(&self) -> Result<Vec<Id>, Fault> {
-        let named = self.message.tag("Worker").unwrap_or_default();
-        let sql =
-            "SELECT address FROM workers WHERE active = 1 AND (?1 = '' OR address = ?1) ORDER BY address LIMIT 64";
-        let workers = self.store.all(sql, [named], |row| parsed::<Id>(row, "address"))?;
-        if workers.is_empty() {
-            return Err(Fault::NotFound { what: "registered worker", name: quoted(named) });
-        }
-        Ok(workers)
-    }
-
-    /// `loadModel`, `setMaxTokens`, `setSystemPrompt`: the owner sets up workers, which take such messages from their
-    /// herder. Passed on with all tags that the worker may know.
-    pub(super) fn instruct_workers(&mut self, action: &'static str) -> Result<(), Fault> {
-        self.only_owner(action)?;
-        let workers = self.addressed_workers()?;
-        for worker in &workers {
-            let mut message = Outgoing::new(*worker, action).data(self.message.data.clone());
-            for name in ["Model", "File-Hash", "Max-Tokens", "System-Prompt"] {
-                if let Some(value) = self.message.tag(name) {
-                    message = message.tag(name, value);
-                }
-            }
-            self.send(message);
-        }
-        self.say(format!("sent to {} workers", workers.len()));
-        Ok(())
-    }
 }
 
 /// The results must come from the very file that the job names: what was hashed when the model was entered.
-fn right_model(job: &Job, response: &InferenceResponse) -> Result<(), String> {
+/// The tokens that they generated.
+fn right_model(job: &Job, response: &InferenceResponse) -> Result<u64, String> {
     let used = &response.receipt.model_file_hash;
     if job.file_hash.is_empty() || job.file_hash == *used {
-        Ok(())
+        let tokens = |answer: &Answer| match answer {
+            Answer::Generated { tokens, .. } => u64::from(*tokens),
+            Answer::Scored { .. } | Answer::Embedded { .. } => 0,
+        };
+        Ok(response.results.iter().map(|result| tokens(&result.answer)).sum())
     } else {
         Err(format!("it comes from the model file {used}, and {} was asked", job.file_hash))
     }

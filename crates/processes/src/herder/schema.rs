@@ -26,12 +26,16 @@ const TABLES: &str = "
         leases_expired INTEGER NOT NULL DEFAULT 0,
         answers_refused INTEGER NOT NULL DEFAULT 0,
         prompts_done INTEGER NOT NULL DEFAULT 0,
+        tokens_done INTEGER NOT NULL DEFAULT 0,   -- generated in batches; a worker states them
         busy_ms INTEGER NOT NULL DEFAULT 0,
         earned TEXT NOT NULL DEFAULT '0'
     ) STRICT, WITHOUT ROWID;
 
     -- Whom the owner allows (1) or forbids (0) to work.
     CREATE TABLE permissions (address TEXT PRIMARY KEY, allowed INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+
+    -- What the owner tells all workers, those too that come later; the tags as JSON.
+    CREATE TABLE instructions (action TEXT PRIMARY KEY, tags TEXT NOT NULL, data TEXT NOT NULL) STRICT, WITHOUT ROWID;
 
     -- Jobs that wait or run; one that ends is deleted. Numbers are never used again.
     CREATE TABLE jobs (

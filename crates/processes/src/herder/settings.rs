@@ -16,8 +16,10 @@ pub(super) struct Settings {
     pub(super) open: bool,
     /// The workers that are allowed from the start.
     pub(super) workers: Vec<Id>,
-    /// The least fee for each token asked for; 0 allows free inference.
+    /// The least fee for each token asked for.
     pub(super) fee_per_token: Quantity,
+    /// The fee for a prompt, whatever its tokens. Where both are 0, inference is free.
+    pub(super) fee_per_prompt: Quantity,
     /// How long a worker has for a job, milliseconds.
     pub(super) lease_ms: i64,
 }
@@ -30,8 +32,6 @@ impl Settings {
         let listed = tags.get("Workers").unwrap_or_default();
         let open = listed.eq_ignore_ascii_case("open");
         let workers = if open { Vec::new() } else { read_ids("Workers", listed)? };
-        let fee = tags.get("Fee-Per-Token").unwrap_or("0");
-        let fee_per_token = fee.parse().map_err(|error| bad_tag("Fee-Per-Token", fee, &error))?;
         let lease = tags.get("Lease-Seconds");
         let lease_seconds = match lease.map(str::parse) {
             None => LEASE_SECONDS_DEFAULT,
@@ -41,8 +41,31 @@ impl Settings {
                 return Err(bad_tag("Lease-Seconds", lease.unwrap_or_default(), &range));
             }
         };
-        Ok(Self { token, open, workers, fee_per_token, lease_ms: lease_seconds as i64 * 1_000 })
+        Ok(Self {
+            token,
+            open,
+            workers,
+            fee_per_token: fee(tags, "Fee-Per-Token")?,
+            fee_per_prompt: fee(tags, "Fee-Per-Prompt")?,
+            lease_ms: lease_seconds as i64 * 1_000,
+        })
     }
+
+    /// Whether anybody may ask without paying.
+    pub(super) fn is_free(&self) -> bool {
+        self.fee_per_token.is_zero() && self.fee_per_prompt.is_zero()
+    }
+
+    /// The least that a prompt with so many tokens costs, units of the token; nothing if no quantity can be so large.
+    pub(super) fn fee(&self, tokens: u32) -> Option<u128> {
+        let tokens = self.fee_per_token.units().checked_mul(u128::from(tokens))?;
+        tokens.checked_add(self.fee_per_prompt.units())
+    }
+}
+
+fn fee(tags: &Tags, name: &'static str) -> Result<Quantity, Fault> {
+    let text = tags.get(name).unwrap_or("0");
+    text.parse().map_err(|error| bad_tag(name, text, &error))
 }
 
 /// A fault about the value of a tag.

@@ -1,6 +1,6 @@
 //! What anybody may read: settings and fees, the load, the workers with their records, and the jobs that failed.
 
-use ao::Quantity;
+use ao::{Outgoing, Quantity};
 use rusqlite::Row;
 use serde_json::{Value, json};
 
@@ -32,6 +32,7 @@ impl Turn<'_, '_> {
             "name": self.env.tags.get("Name").unwrap_or("Herder"),
             "token": settings.token,
             "fee_per_token": settings.fee_per_token,
+            "fee_per_prompt": settings.fee_per_prompt,
             "tokens_max": TOKENS_MAX,
             "lease_seconds": settings.lease_ms / 1_000,
             "workers_open": settings.open,
@@ -45,7 +46,15 @@ impl Turn<'_, '_> {
             "payments_failed": count("SELECT count(*) FROM payments WHERE state = 'failed'")?,
             "failed_jobs": failed,
         });
-        self.answer("Info-Response", &info);
+        // The original's package reads these tags, and takes a base fee of 0 for one that it was not told yet.
+        let base_fee = settings.fee_per_prompt.units().max(1);
+        let response = Outgoing::new(self.message.from, "Info-Response")
+            .tag("Name", self.env.tags.get("Name").unwrap_or("Herder"))
+            .tag("Base-Fee", base_fee)
+            .tag("Token-Fee", settings.fee_per_token)
+            .tag("Last-Multiplier", 1)
+            .tag("Queue-Length", &info["jobs_waiting"]);
+        self.answer_with(response, &info);
         Ok(())
     }
 
@@ -90,6 +99,7 @@ fn worker(row: &Row<'_>) -> rusqlite::Result<Value> {
         "leases_expired": number("leases_expired")?,
         "answers_refused": number("answers_refused")?,
         "prompts_done": number("prompts_done")?,
+        "tokens_done": number("tokens_done")?,
         "busy_ms": number("busy_ms")?,
         "earned": row.get::<_, String>("earned")?,
     }))

@@ -36,5 +36,9 @@ impl Turn<'_, '_> {
 /// Tells a requester that its request came to nothing. `fault` says whose fault it was: `request`, `busy`, `worker`,
 /// `model`.
 pub(super) fn refusal(requester: Id, reference: &str, fault: &str, reason: &str) -> Outgoing {
-    Outgoing::new(requester, "Inference-Response").tag("Reference", reference).tag("Fault", fault).tag("Error", reason)
+    Outgoing::new(requester, "Inference-Response")
+        .tag("Reference", reference)
+        .tag("X-Reference", reference)
+        .tag("Fault", fault)
+        .tag("Error", reason)
 }

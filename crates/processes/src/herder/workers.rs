@@ -101,6 +101,7 @@ impl Turn<'_, '_> {
         let lease_seconds = self.settings.lease_ms / 1_000;
         let reply = Outgoing::new(self.message.from, "Worker-Registered").tag("Lease-Seconds", lease_seconds);
         self.send(reply);
+        self.instruct_newcomer(self.message.from)?;
         self.say("registered");
         Ok(())
     }

@@ -91,7 +91,7 @@ fn read(turn: &Turn<'_, '_>, batch: Batch) -> Result<Result<Vec<PromptResult>, F
     let dimensions = dimensions(turn)?;
     let results = response.and_then(|response| {
         let receipt = &response.receipt;
-        if receipt.model_file_hash != turn.settings.file_hash {
+        if turn.settings.model.as_ref().is_none_or(|model| model.file_hash != receipt.model_file_hash) {
             Err(format!("the worker ran another model file, {}", receipt.model_file_hash))
         } else if receipt.profile != PROFILE {
             Err(format!("the worker ran the profile '{}' and not '{PROFILE}'", readable::title(&receipt.profile)))
@@ -104,7 +104,7 @@ fn read(turn: &Turn<'_, '_>, batch: Batch) -> Result<Result<Vec<PromptResult>, F
 
 /// How many numbers a vector has, as soon as that is known.
 pub(super) fn dimensions(turn: &Turn<'_, '_>) -> Result<Option<usize>, Fault> {
-    match turn.settings.dimensions {
+    match turn.settings.model.as_ref().and_then(|model| model.dimensions) {
         Some(dimensions) => Ok(Some(dimensions)),
         None => turn.store.first("SELECT dimensions FROM model", [], |row| row.get(0)),
     }

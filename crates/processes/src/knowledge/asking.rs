@@ -6,6 +6,7 @@ use ao::Outgoing;
 use rusqlite::Row;
 
 use super::limits::{BATCH_BYTES_MAX, BATCHES_IN_FLIGHT_MAX, DOCUMENTS_PER_BATCH};
+use super::model;
 use super::turn::Turn;
 use crate::Fault;
 use crate::herder::wire::{InferenceRequest, Prompt, RequestKind};
@@ -30,8 +31,11 @@ struct Waiting {
     attempts: u64,
 }
 
-/// Asks for everything that is due, and sets the alarm for what is not.
+/// Asks for everything that is due, and sets the alarm for what is not. Without a model everything waits.
 pub(super) fn carry_on(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
+    if turn.settings.model.is_none() {
+        return Ok(());
+    }
     ask_searches(turn)?;
     ask_documents(turn)?;
     let searches = "SELECT min(due_ms) FROM searches WHERE due_ms IS NOT NULL";
@@ -116,10 +120,11 @@ fn send(turn: &mut Turn<'_, '_>, subject: Subject, prompts: Vec<Prompt>) -> Resu
     let sql = "INSERT INTO batches (dataset, search, sent_ms) VALUES (?, ?, ?)";
     let batch = turn.store.insert(sql, (dataset, search, turn.now_ms()))?;
     let data = serde_json::to_vec(&request(prompts)).map_err(|error| Fault::BadData(error.to_string()))?;
+    let model = model::known(turn)?;
     let inference = Outgoing::new(turn.settings.herder, "Inference")
         .tag("WorkerType", "Embed")
-        .tag("Model", turn.settings.model)
-        .tag("File-Hash", &turn.settings.file_hash)
+        .tag("Model", model.upload)
+        .tag("File-Hash", &model.file_hash)
         .tag("Reference", batch)
         .tag("Notify-Undeliverable", "true");
     turn.send(inference.data(data));

@@ -1,10 +1,10 @@
 //! The knowledge process: documents that are found by what they mean.
 //!
 //! A dataset is a list of documents under the hash of their contents. The vectors of the documents, and of each prompt
-//! that is searched for, are made by `Embed` workers of a herder, with the one model that was named when the process was
-//! spawned. A search compares its prompt with every document, so it finds the best ones and not nearly the best, and
+//! that is searched for, are made by `Embed` workers of a herder, with one model. A search compares its prompt with every document, so it finds the best ones and not nearly the best, and
 //! gives the same answer on every machine.
 //!
+//! - `model`: which model that is.
 //! - `creating`: datasets come and go.
 //! - `asking`, `answers`: the way of a text to a worker and of its vector back.
 //! - `searching`, `similarity` (pure): prompts and what is found.
@@ -14,6 +14,7 @@ mod answers;
 mod asking;
 mod creating;
 pub mod limits;
+mod model;
 mod schema;
 mod searching;
 mod settings;
@@ -25,10 +26,10 @@ use ao::{Effects, Message};
 
 use self::turn::Turn;
 use crate::payload::quoted;
-use crate::{Env, Fault, Module, Store};
+use crate::{Env, Fault, Module, Publication, Store};
 
 /// The actions of a knowledge process for people, as an error names them.
-const ACTIONS: &str = "Info, Get-Datasets, Create-Dataset, Delete-Dataset and Search-Prompt";
+const ACTIONS: &str = "Info, Get-Datasets, Create-Dataset, Delete-Dataset, Search-Prompt and Set-Model";
 
 /// The knowledge module.
 #[derive(Debug, Clone, Copy)]
@@ -46,12 +47,23 @@ impl Module for Knowledge {
     }
 
     fn handle(&self, store: &mut Store<'_>, message: &Message, env: &Env) -> Result<Effects, Fault> {
-        let mut turn = Turn::new(store, message, env, settings::Settings::read(env)?);
+        let mut settings = settings::Settings::read(env)?;
+        if settings.model.is_none() {
+            settings.model = model::EmbeddingModel::named_later(store)?;
+        }
+        let mut turn = Turn::new(store, message, env, settings);
         if !answer(&mut turn)? {
             change(&mut turn)?;
             asking::carry_on(&mut turn)?;
         }
         Ok(turn.effects)
+    }
+
+    fn publications(&self) -> &'static [Publication] {
+        &[
+            Publication { path: &["datasets"], action: "Get-Datasets", argument: None, part: None },
+            Publication { path: &[], action: "Info", argument: None, part: None },
+        ]
     }
 }
 
@@ -71,6 +83,7 @@ fn change(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
         "Create-Dataset" => creating::create_dataset(turn),
         "Delete-Dataset" => creating::delete_dataset(turn),
         "Search-Prompt" => searching::search_prompt(turn),
+        "Set-Model" => model::set_model(turn),
         "Inference-Response" => answers::inference_response(turn),
         "Undeliverable" => answers::undeliverable(turn),
         "Wake" if turn.is_tick() => Ok(()),

@@ -8,6 +8,12 @@ CREATE TABLE model (
     only        INTEGER PRIMARY KEY CHECK (only = 1),
     dimensions  INTEGER NOT NULL               -- numbers of the first vector that came
 );
+CREATE TABLE named_model (
+    only        INTEGER PRIMARY KEY CHECK (only = 1),
+    upload      TEXT NOT NULL,
+    file_hash   TEXT NOT NULL,
+    dimensions  INTEGER
+);
 CREATE TABLE datasets (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
     hash        TEXT NOT NULL UNIQUE,          -- SHA-1 of all contents: its name

@@ -13,7 +13,7 @@ use super::limits::{
 };
 use super::similarity::{Hit, best, dot};
 use super::turn::Turn;
-use super::{creating, views};
+use super::{creating, model, views};
 use crate::herder::embedding::Embedding;
 use crate::payload::{json as data, optional};
 use crate::{Fault, column, readable};
@@ -63,6 +63,7 @@ pub(super) fn search_prompt(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
 /// Writes the search down if it can be answered. A fault leaves everything as it was.
 fn take(turn: &mut Turn<'_, '_>, reference: &str) -> Result<(), Fault> {
     let asked: Asked = data(turn.message)?;
+    model::known(turn)?;
     let dataset = creating::named(turn, &asked.dataset_hash)?;
     if reference.len() > REFERENCE_BYTES_MAX {
         return Err(Fault::Refused(format!("a reference has at most {REFERENCE_BYTES_MAX} bytes")));

@@ -8,7 +8,7 @@ mod transfer;
 
 use ao::{Effects, Message};
 
-use crate::{Env, Fault, Module, Store};
+use crate::{Env, Fault, Module, Publication, Store};
 
 /// The actions of a token, as an error names them.
 const ACTIONS: &str = "Info, Balance, Balances, Total-Supply, Transfer, Mint and Burn";
@@ -38,5 +38,14 @@ impl Module for Token {
             "Burn" => supply::burn(store, message),
             other => Err(Fault::UnknownAction { action: crate::payload::quoted(other), known: ACTIONS.to_owned() }),
         }
+    }
+
+    fn publications(&self) -> &'static [Publication] {
+        &[
+            Publication { path: &["balances", "*"], action: "Balance", argument: Some("Recipient"), part: None },
+            Publication { path: &["balances"], action: "Balances", argument: None, part: None },
+            Publication { path: &["total-supply"], action: "Total-Supply", argument: None, part: None },
+            Publication { path: &[], action: "Info", argument: None, part: None },
+        ]
     }
 }

@@ -24,6 +24,18 @@ pub enum Output {
     LoglikelihoodRolling,
 }
 
+impl Output {
+    /// Its name in task files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::MultipleChoice => "multiple_choice",
+            Self::GenerateUntil => "generate_until",
+            Self::Loglikelihood => "loglikelihood",
+            Self::LoglikelihoodRolling => "loglikelihood_rolling",
+        }
+    }
+}
+
 /// Where a text, a target or a list of choices comes from.
 #[derive(Debug, Clone)]
 pub enum FieldSource {

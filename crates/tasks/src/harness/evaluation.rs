@@ -219,6 +219,27 @@ impl Evaluation<'_> {
         metrics.filter_map(|metric| value(metric).map(|(_, score)| (metric, score.clone()))).collect()
     }
 
+    /// How many documents have several choices that are equally likely and likelier than all others: each was then
+    /// answered with the first of them, which is a guess. A model or server that computes nothing ties everywhere.
+    pub fn ties(&self, responses: &[Vec<Vec<Response>>]) -> usize {
+        if self.task.config.output != Output::MultipleChoice {
+            return 0;
+        }
+        let value = |repeats: &Vec<Response>| match repeats.first() {
+            Some(Response::Loglikelihood { loglikelihood, .. }) => Some(*loglikelihood),
+            _ => None,
+        };
+        let is_tied = |responses: &&Vec<Vec<Response>>| {
+            // Behind the choices there may be their likelihoods without the context.
+            let mutual = self.task.config.metrics.iter().any(|config| config.metric == Metric::AccMutualInfo);
+            let choices = if mutual { responses.len() / 2 } else { responses.len() };
+            let values: Vec<f64> = responses.iter().take(choices).filter_map(value).collect();
+            let greatest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            values.iter().filter(|value| value.total_cmp(&greatest).is_eq()).count() > 1
+        };
+        responses.iter().filter(is_tied).count()
+    }
+
     /// Puts the samples together: each metric under each filter pipeline, with standard errors from at most so many
     /// resamples (lm-evaluation-harness takes 100,000), and without them for 0.
     pub fn aggregate(&self, samples: &[Sample], resamples: usize) -> Result<Vec<Aggregate>, TaskError> {

@@ -8,6 +8,8 @@ use serde_json::{Map, Value};
 use super::config::{FilterStep, PipelineConfig};
 use super::ports::Document;
 use crate::TaskError;
+use crate::extraction::NO_ANSWER;
+use crate::python::literal;
 use crate::python::regex::{compiled, escaped, selected, substituted};
 use crate::python::text::strip;
 
@@ -73,6 +75,22 @@ impl Pipeline {
             };
         }
         Ok(Value::Array(values))
+    }
+
+    /// The answer in one text, for who must know whether there is one: nothing if an expression does not match and the
+    /// file does not say what stands for that.
+    pub(super) fn found(&self, text: &str, document: &Document) -> Option<String> {
+        let mut value = Value::from(text);
+        for step in &self.steps {
+            value = match step {
+                Step::TakeFirst | Step::TakeFirstK(_) | Step::MajorityVote => continue,
+                step => step.apply(&value, document).ok()?,
+            };
+            if value == NO_ANSWER && matches!(step, Step::Regex { .. } | Step::MultiChoice(_)) {
+                return None;
+            }
+        }
+        Some(literal::text(&value))
     }
 }
 

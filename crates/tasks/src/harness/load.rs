@@ -43,10 +43,21 @@ pub fn load(path: &str, source: &dyn Source) -> Result<File, TaskError> {
     parse(&text, path, source)
 }
 
+/// Loads the file at a path with some keys in place of its own, as a group sets them for its tasks.
+pub fn load_with(path: &str, source: &dyn Source, keys: &Map<String, Value>) -> Result<File, TaskError> {
+    let text = source.read(path).ok_or_else(|| missing(path, "it cannot be read"))?;
+    let mut fields = merged(&text, path, source, &mut vec![path.to_owned()])?;
+    fields.extend(keys.clone());
+    of_fields(fields, source)
+}
+
 /// Loads a file whose text is at hand; `path` says where it is, for what it includes.
 pub fn parse(text: &str, path: &str, source: &dyn Source) -> Result<File, TaskError> {
     let mut seen = vec![path.to_owned()];
-    let fields = merged(text, path, source, &mut seen)?;
+    of_fields(merged(text, path, source, &mut seen)?, source)
+}
+
+fn of_fields(fields: Map<String, Value>, source: &dyn Source) -> Result<File, TaskError> {
     if let Some(class) = fields.get("class") {
         let function = yaml::function(class).map_or_else(|| class.to_string(), str::to_owned);
         return Err(TaskError::Function { key: "class".to_owned(), function, reason: NO_CLASSES.to_owned() });
@@ -55,6 +66,17 @@ pub fn parse(text: &str, path: &str, source: &dyn Source) -> Result<File, TaskEr
         return Group::from_fields(&fields).map(File::Group);
     }
     Config::from_fields(fields, source).map(File::Task)
+}
+
+/// The file at a path with all that it includes, as one text: the file itself where it includes nothing, and otherwise
+/// its fields as JSON, which is YAML.
+pub fn whole(path: &str, source: &dyn Source) -> Result<String, TaskError> {
+    let text = source.read(path).ok_or_else(|| missing(path, "it cannot be read"))?;
+    if !yaml::read(&text)?.contains_key("include") {
+        return Ok(text);
+    }
+    let fields = merged(&text, path, source, &mut vec![path.to_owned()])?;
+    Ok(Value::Object(fields).to_string())
 }
 
 const NO_CLASSES: &str = "a task that is a Python class cannot be run";

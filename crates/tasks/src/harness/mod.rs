@@ -1,10 +1,10 @@
 //! Task files of lm-evaluation-harness as a whole: whatever in them is declarative, with the prompts, per-sample metrics
 //! and aggregates of that program (version 0.4.13).
 //!
-//! [`crate::Task`] is the narrow part of this that may decide about money: one metric, no chance, strangers' files. Here
-//! the person who runs the evaluation has chosen the file, and results are floats made with logarithms and powers, whose
-//! last bit may differ between machines. What is not supported is refused by its name, because a key
-//! that is passed over silently changes what a score means.
+//! [`PoolTask`] is the part of this that may decide about money: one metric that counts right answers, no chance,
+//! strangers' files. With [`Task`] the person who runs the evaluation has chosen the file, and results are floats made
+//! with logarithms and powers, whose last bit may differ between machines. What is not supported is refused by its name,
+//! because a key that is passed over silently changes what a score means.
 //!
 //! ```
 //! use tasks::Question;
@@ -49,11 +49,13 @@ mod group;
 mod lint;
 mod load;
 mod metric;
+mod pool_task;
 mod ports;
 mod protocol;
 mod report;
 mod request;
 mod score;
+mod stranger;
 mod task;
 mod template;
 mod yaml;
@@ -65,9 +67,11 @@ pub use context::{Chat, ChatTemplate, Message, Role};
 pub use evaluation::{Aggregate, Evaluation, Sample};
 pub use group::{Group, GroupMetric, Member, MemberResult, pooled};
 pub use lint::{Finding, Problem};
-pub use load::{File, Source, load, no_files, parse};
+pub use load::{File, Source, load, load_with, no_files, parse, whole};
 pub use metric::{Aggregation, ExactMatch, Metric};
+pub use pool_task::{PoolTask, Prepared};
 pub use ports::{FieldsPort, KeepsPort, ProcessDocs, ResultsPort, ValuePort};
+pub use protocol::Profile;
 pub use report::results_entry;
 pub use request::{Request, Response};
 pub use score::Score;

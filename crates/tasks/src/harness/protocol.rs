@@ -1,13 +1,23 @@
 //! The protocol id of an evaluation: a hash of everything that changes a score beside the documents and the model.
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::evaluation::Evaluation;
 use super::load::{Source, python_file};
 use super::yaml::{self, FUNCTION};
-use crate::Profile;
 use crate::question::hex;
+
+/// How an engine computes; see the `exact` and `fast` profiles of the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Profile {
+    /// The result of a question does not depend on which others ran with it. The one that pays.
+    Exact,
+    /// Many questions in one computation; equal within a tolerance only.
+    Fast,
+}
 
 /// Keys that change no score. The dataset is told by the hash of its documents.
 const WITHOUT_EFFECT: [&str; 10] = [

@@ -117,11 +117,6 @@ impl Judged<'_> {
         let values: Vec<f64> = likelihoods.iter().map(|(value, _)| *value).collect();
         let (values, without_context) = values.split_at(count);
         let right = self.right_choices(self.multiple_input.as_ref().unwrap_or(&self.target));
-        let by = |length: fn(&str) -> usize| {
-            let divided: Vec<f64> =
-                values.iter().zip(&self.choices).map(|(value, choice)| value / length(choice) as f64).collect();
-            greatest(&divided)
-        };
         let hit = |chosen: usize| Score::Number(f64::from(u8::from(right.contains(&(chosen as i64)))));
         let class = |metric: Metric| match right.as_slice() {
             [one] if !self.multiple_target => Ok(*one),
@@ -130,9 +125,9 @@ impl Judged<'_> {
         let mut scores = Vec::new();
         for config in self.metrics() {
             let score = match config.metric {
-                Metric::Acc => hit(greatest(values)),
-                Metric::AccNorm => hit(by(text::length)),
-                Metric::AccBytes => hit(by(str::len)),
+                metric @ (Metric::Acc | Metric::AccNorm | Metric::AccBytes) => {
+                    hit(likeliest(metric, values, &self.choices))
+                }
                 Metric::AccMutualInfo => {
                     let gains: Vec<f64> =
                         values.iter().zip(without_context).map(|(with, without)| with - without).collect();
@@ -237,6 +232,18 @@ fn likelihoods(responses: &[Response]) -> Result<Vec<(f64, bool)>, TaskError> {
         _ => Err(failed("a response", "it is not a log-likelihood")),
     };
     responses.iter().map(likelihood).collect()
+}
+
+/// The place of the likeliest choice, the first of equals: by the whole choice, or under `acc_norm` and `acc_bytes` by its
+/// characters or bytes.
+pub(super) fn likeliest(metric: Metric, values: &[f64], choices: &[String]) -> usize {
+    let length: fn(&str) -> usize = match metric {
+        Metric::AccNorm => text::length,
+        Metric::AccBytes => str::len,
+        _ => return greatest(values),
+    };
+    let divided: Vec<f64> = values.iter().zip(choices).map(|(value, choice)| value / length(choice) as f64).collect();
+    greatest(&divided)
 }
 
 /// The place of the greatest number, the first of equals; what is not a number is greater than all, as NumPy has it.

@@ -11,7 +11,7 @@ use super::few_shot;
 use super::filter::Pipeline;
 use super::load::{File, Source, load, parse};
 use super::ports::{Document, ProcessDocs};
-use super::template::Templates;
+use super::template::{Author, Templates};
 use crate::error::within;
 use crate::limits::FEW_SHOT_MAX;
 use crate::{Question, TaskError};
@@ -52,7 +52,11 @@ pub struct Task {
 impl Task {
     /// Makes a task of what a file says.
     pub fn new(config: Config) -> Result<Self, TaskError> {
-        let mut templates = Templates::new();
+        Self::by(Author::Chosen, config)
+    }
+
+    pub(super) fn by(author: Author, config: Config) -> Result<Self, TaskError> {
+        let mut templates = Templates::new(author);
         templates.add("description", &config.description)?;
         let writer = Writer::new(&mut templates, &config)?;
         let few_shot_writer = Writer::few_shot(&mut templates, &config.fewshot, config.doc_to_choice.is_some())?;
@@ -130,6 +134,26 @@ impl Task {
             num_fewshot: count,
             seed: options.seed,
         })
+    }
+
+    /// The task put to one document by itself, or to none, whatever splits there are. Its examples are the first of
+    /// those that stand in the file.
+    pub(super) fn alone(&self, question: Option<&Question>) -> Evaluation<'_> {
+        let documents: Vec<Document> = question.iter().map(|question| question.fields().clone()).collect();
+        let count = self.config.num_fewshot.unwrap_or_default();
+        let samples = if count == 0 { None } else { self.config.fewshot.samples.as_ref() };
+        Evaluation {
+            task: self,
+            columns: documents.iter().flat_map(|document| document.keys().cloned()).collect(),
+            examples: vec![(0..count).collect(); documents.len()],
+            documents,
+            pool: samples.cloned().unwrap_or_default(),
+            multiple_input: false,
+            multiple_target: false,
+            system_instruction: String::new(),
+            num_fewshot: count,
+            seed: Options::default().seed,
+        }
     }
 
     fn documents(

@@ -3,6 +3,7 @@
 #[cfg(feature = "llama")]
 mod eval;
 mod transfers;
+mod wasm;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use node::bench::LogBench;
 #[cfg(feature = "llama")]
 use self::eval::EvalBenchArguments;
 use self::transfers::TransferArguments;
+use self::wasm::WasmArguments;
 use crate::output::{Column, Output, table};
 
 /// What can be typed after `aobench bench`.
@@ -26,6 +28,8 @@ pub(crate) enum BenchCommand {
     #[cfg(feature = "llama")]
     /// Questions a second that `aobench eval` scores, beside the arithmetic ceiling and the programs used for it today
     Eval(Box<EvalBenchArguments>),
+    /// Messages to aos, beside AO's own host of the same module; and whether both answer alike
+    Wasm(WasmArguments),
 }
 
 /// How long to measure, and where.
@@ -45,6 +49,7 @@ pub(crate) async fn run(command: BenchCommand, output: Output) -> anyhow::Result
         BenchCommand::Transfers(arguments) => transfers::run(&arguments, output).await,
         #[cfg(feature = "llama")]
         BenchCommand::Eval(arguments) => eval::run(*arguments, output).await,
+        BenchCommand::Wasm(arguments) => tokio::task::spawn_blocking(move || wasm::run(&arguments, output)).await?,
     }
 }
 

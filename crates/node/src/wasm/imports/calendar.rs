@@ -40,11 +40,11 @@ struct Moment {
 pub(super) fn find(name: &str) -> Option<Import> {
     Some(match name {
         "emscripten_date_now" | "_emscripten_date_now" | "emscripten_get_now" | "_emscripten_get_now" => {
-            |guest, _| Ok((guest.state().now_ms as f64).to_bits())
+            |guest, _| Ok((guest.state().time_ms() as f64).to_bits())
         }
         "_emscripten_get_now_is_monotonic" | "emscripten_get_now_is_monotonic" => |_, _| Ok(1),
         "clock_time_get" => |guest, arguments| {
-            let now = guest.state().now_ms.saturating_mul(1_000_000);
+            let now = guest.state().time_ms().saturating_mul(1_000_000);
             guest.put_i64(argument(arguments, 2), now as i64)?;
             Ok(0)
         },

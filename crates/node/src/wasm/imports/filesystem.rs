@@ -8,6 +8,8 @@ use super::{Import, argument, number};
 
 /// Pieces of memory in one read or write.
 const PIECES_MAX: u64 = 1024;
+/// Bytes that AO's glue takes for the stack of a module that waits, beside three addresses.
+const SLEEPING_BYTES: u64 = 40 << 20;
 /// The longest that is read at one time, bytes.
 const READ_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
@@ -28,6 +30,7 @@ pub(super) fn find(name: &str) -> Option<Import> {
         "__asyncjs__weavedrive_open" => drive_open,
         "__asyncjs__weavedrive_read" => drive_read,
         "__asyncjs__weavedrive_close" => |guest, arguments| {
+            sleep(guest)?;
             let closed = guest.state().files.close(number(arguments, 0));
             system(closed.map(|()| 0))
         },
@@ -266,6 +269,7 @@ fn put_facts(guest: &mut Guest<'_, '_>, at: u64, facts: Facts) -> wasmtime::Resu
 /// AO's modules open every file by way of WeaveDrive: a transaction under `/data`, or a file that is there. Anything else
 /// is the number 0, "no file".
 fn drive_open(guest: &mut Guest<'_, '_>, arguments: &[u64]) -> wasmtime::Result<u64> {
+    sleep(guest)?;
     let path = guest.text(argument(arguments, 0))?;
     let mode = guest.text(argument(arguments, 1)).unwrap_or_default();
     if !reads_only(&mode) {
@@ -280,6 +284,7 @@ fn drive_open(guest: &mut Guest<'_, '_>, arguments: &[u64]) -> wasmtime::Result<
 }
 
 fn drive_read(guest: &mut Guest<'_, '_>, arguments: &[u64]) -> wasmtime::Result<u64> {
+    sleep(guest)?;
     let (file, at, length) = (number(arguments, 0), argument(arguments, 1), argument(arguments, 2));
     guest.state().files.rewind_if_fresh(file);
     match take(guest, file, at, length)? {
@@ -287,4 +292,13 @@ fn drive_read(guest: &mut Guest<'_, '_>, arguments: &[u64]) -> wasmtime::Result<
         Err(Refusal::Number(_)) => Ok(0),
         Err(Refusal::Halt(reason)) => Err(Error::msg(reason)),
     }
+}
+
+/// What AO's glue does to the heap of a module that waits for WeaveDrive: it takes a place for the stack of the module, and
+/// gives it back. Nothing waits here, but what comes after lies at the same addresses only if the heap is the same, and the
+/// order of Lua's tables follows from addresses.
+fn sleep(guest: &mut Guest<'_, '_>) -> wasmtime::Result<()> {
+    let bytes = SLEEPING_BYTES + 3 * guest.pointer_bytes();
+    let place = guest.allocate(bytes)?;
+    if place == 0 { Ok(()) } else { guest.free(place) }
 }

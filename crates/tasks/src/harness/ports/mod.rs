@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::load::{Source, python_file};
 use super::score::Score;
-use super::template::Templates;
+use super::template::{Author, Templates};
 use crate::TaskError;
 use crate::python::literal;
 use crate::question::hex;
@@ -184,7 +184,7 @@ impl ProcessDocs {
             }
             Self::Declared { filter, map } => {
                 let kept = |document: &Document| filter.iter().all(|(field, value)| document.get(field) == Some(value));
-                let mut templates = Templates::new();
+                let mut templates = Templates::new(Author::Chosen);
                 map.iter().try_for_each(|(field, value)| add(&mut templates, &map_key(field), value))?;
                 documents.into_iter().filter(kept).map(|document| mapped(&templates, map, document)).collect()
             }

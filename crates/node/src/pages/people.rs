@@ -1,0 +1,228 @@
+//! The pages of a model (everywhere it ran) and of an address (what it has, entered, funded and was paid).
+
+use ao::{Id, Quantity};
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::ask::{action, ask_if_it_can, named};
+use super::board::{Payout, Pool, interval};
+use super::face::{Caller, show};
+use super::format::{address, bytes, model, money, name, parameters, percent, when};
+use crate::gateway::GatewayError;
+use crate::http::error::HttpError;
+use crate::http::state::{Shared, one_more};
+
+#[derive(Debug, Deserialize, Template)]
+#[template(path = "model.html")]
+struct ModelPage {
+    id: Id,
+    upload: Option<Upload>,
+    entries: Vec<Placed>,
+}
+
+/// The file that was uploaded.
+#[derive(Debug, Deserialize)]
+struct Upload {
+    owner: Id,
+    name: String,
+    bytes: u64,
+    kind: String,
+}
+
+/// An entry in whatever pool.
+#[derive(Debug, Deserialize)]
+struct Placed {
+    pool: Id,
+    pool_title: String,
+    pool_status: String,
+    model: Id,
+    participant: Id,
+    name: String,
+    status: String,
+    correct: u64,
+    answered: u64,
+    total: u64,
+    score: f64,
+    interval: [f64; 2],
+    rank: Option<u64>,
+    joined_ms: u64,
+    content_hash: String,
+    parameters: u64,
+    architecture: String,
+}
+
+#[derive(Debug, Deserialize, Template)]
+#[template(path = "address.html")]
+struct AddressPage {
+    id: Id,
+    process: Option<Named>,
+    balance: Option<Quantity>,
+    entries: Vec<Placed>,
+    payouts: Vec<Payout>,
+    pools: Vec<Pool>,
+    now_ms: u64,
+}
+
+/// A process of this node.
+#[derive(Debug, Deserialize)]
+struct Named {
+    name: String,
+    module: String,
+}
+
+impl Upload {
+    fn name(&self) -> String {
+        name(&self.name)
+    }
+
+    fn owner(&self) -> String {
+        address(self.owner)
+    }
+
+    fn size(&self) -> String {
+        bytes(self.bytes)
+    }
+
+    fn kind(&self) -> String {
+        name(&self.kind)
+    }
+}
+
+impl Placed {
+    fn name(&self) -> String {
+        let name = name(&self.name);
+        if name.trim().is_empty() { self.model.short() } else { name }
+    }
+
+    fn pool_title(&self) -> String {
+        let title = name(&self.pool_title);
+        if title.trim().is_empty() { self.pool.short() } else { title }
+    }
+
+    fn participant(&self) -> String {
+        address(self.participant)
+    }
+
+    fn model(&self) -> String {
+        model(self.model)
+    }
+
+    fn joined(&self) -> String {
+        when(self.joined_ms)
+    }
+
+    fn score(&self) -> String {
+        if self.answered == 0 { String::new() } else { percent(self.score) }
+    }
+
+    fn interval(&self) -> String {
+        if self.answered == 0 { String::new() } else { interval(self.interval) }
+    }
+}
+
+impl ModelPage {
+    fn title(&self) -> String {
+        let uploaded = self.upload.as_ref().map(Upload::name);
+        let entered = self.entries.first().map(Placed::name);
+        let title = uploaded.filter(|name| !name.trim().is_empty()).or(entered);
+        title.unwrap_or_else(|| format!("Model {}", self.id.short()))
+    }
+
+    /// What its file holds, as the node found it when it was entered.
+    fn file(&self) -> Option<(String, String, &str)> {
+        let entry = self.entries.iter().find(|entry| !entry.content_hash.is_empty())?;
+        Some((name(&entry.architecture), parameters(entry.parameters), entry.content_hash.as_str()))
+    }
+}
+
+impl AddressPage {
+    fn title(&self) -> String {
+        match &self.process {
+            Some(process) => format!("Process {}", name(&process.name)),
+            None => format!("Address {}", self.id.short()),
+        }
+    }
+
+    fn balance(&self) -> String {
+        self.balance.map(money).unwrap_or_default()
+    }
+}
+
+impl Payout {
+    /// Where its pool is.
+    fn of_pool(&self) -> String {
+        let link = |pool: Id| format!("<a class=\"id\" href=\"/pool/{pool}\" title=\"{pool}\">{}</a>", pool.short());
+        self.pool.map(link).unwrap_or_default()
+    }
+}
+
+/// `GET /model/{model}`, also as `.json`.
+pub(crate) async fn model_page(
+    State(shared): State<Shared>,
+    Path(asked): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let caller = Caller::of(&headers);
+    let page = async {
+        let _request = one_more(&shared.requests, "requests")?;
+        let (id, form) = caller.id_and_form(&asked)?;
+        let entries = of_benchmark(&shared, "Get-Entries", "Model", id).await;
+        let upload = shared.blocking::<_, GatewayError>(move |core| core.gateway().find(&id)).await?;
+        if upload.is_none() && entries.as_array().is_none_or(Vec::is_empty) {
+            return Err(HttpError::not_found(format!("there is no model {id} on this node")));
+        }
+        let upload = upload.map(|upload| {
+            json!({
+                "owner": upload.owner, "name": upload.tags.get("Name").unwrap_or_default(),
+                "bytes": upload.data_length, "kind": upload.content_type(),
+            })
+        });
+        show::<ModelPage>(form, json!({ "id": id, "upload": upload, "entries": entries }))
+    };
+    let page = page.await;
+    caller.answer(page)
+}
+
+/// `GET /address/{address}`, also as `.json`.
+pub(crate) async fn address_page(
+    State(shared): State<Shared>,
+    Path(asked): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let caller = Caller::of(&headers);
+    let page = async {
+        let _request = one_more(&shared.requests, "requests")?;
+        let (id, form) = caller.id_and_form(&asked)?;
+        let process = shared.blocking(move |core| core.process(&id)).await.ok();
+        let process = process.map(|process| json!({ "name": process.name, "module": process.module }));
+        let balance = match named(&shared, "token") {
+            Ok(token) => {
+                let tags = action("Balance").with("Recipient", id.to_string());
+                // A balance of few digits reads like a number, and is a text.
+                json!(super::dataset::quantity(&ask_if_it_can(&shared, token, tags, String::new()).await))
+            }
+            Err(_) => Value::Null,
+        };
+        let data = json!({
+            "id": id, "process": process, "balance": balance,
+            "entries": of_benchmark(&shared, "Get-Entries", "Participant", id).await,
+            "payouts": of_benchmark(&shared, "Get-Payouts", "Participant", id).await,
+            "pools": of_benchmark(&shared, "Get-Pools", "Funder", id).await,
+            "now_ms": shared.core.clock().now_ms(),
+        });
+        show::<AddressPage>(form, data)
+    };
+    let page = page.await;
+    caller.answer(page)
+}
+
+/// What the benchmark process has of somebody; an empty list where there is no such process.
+async fn of_benchmark(shared: &Shared, asked: &str, name: &str, id: Id) -> Value {
+    let Ok(benchmark) = named(shared, "benchmark") else { return json!([]) };
+    let found = ask_if_it_can(shared, benchmark, action(asked).with(name, id.to_string()), String::new()).await;
+    if found.is_array() { found } else { json!([]) }
+}

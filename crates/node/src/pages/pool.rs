@@ -1,0 +1,351 @@
+//! The page of a pool: its leaderboard as a table and as a picture, what runs, the rules in words, the money, and how to
+//! join. The board alone comes again as an event whenever it changes.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::time::Duration;
+
+use ao::Id;
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tasks::statistics::{share, wilson};
+
+use super::ask::{action, ask, ask_if_it_can, named};
+use super::board::{Funding, Line, Payout, Pool};
+use super::face::{Caller, Form, field, html, read, rendered, show, text};
+use super::format::when;
+use super::picture::{Plot, Spark, score};
+use super::{card, rules};
+use crate::http::error::HttpError;
+use crate::http::extract::{PathId, QueryOf};
+use crate::http::state::{Shared, one_more};
+
+/// Rows of a board on one page: with the picture it stays under 100 KB.
+const ROWS_SHOWN: usize = 50;
+
+/// How long after a change the next one is looked at: a board that changed ten times in a second is drawn once.
+const EVENT_PAUSE: Duration = Duration::from_millis(700);
+
+/// Which part of a board is asked for.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct BoardQuery {
+    #[serde(default)]
+    from: u32,
+}
+
+/// Everything about a pool.
+#[derive(Debug, Deserialize, Template)]
+#[template(path = "pool.html")]
+pub(super) struct PoolPage {
+    pool: Pool,
+    updated_ms: u64,
+    #[serde(rename = "leaderboard")]
+    lines: Vec<Line>,
+    #[serde(default)]
+    payouts: Vec<Payout>,
+    #[serde(default)]
+    fundings: Option<Vec<Funding>>,
+    #[serde(default)]
+    days: Option<BTreeMap<Id, Vec<[u64; 4]>>>,
+    #[serde(default)]
+    from: u32,
+    #[serde(default)]
+    next: Option<String>,
+    #[serde(default)]
+    now_ms: u64,
+    #[serde(default)]
+    origin: String,
+    #[serde(default)]
+    benchmark: Id,
+}
+
+/// The part of the page that changes while evaluations run.
+#[derive(Template)]
+#[template(path = "board.html")]
+struct Board<'a> {
+    page: &'a PoolPage,
+}
+
+impl PoolPage {
+    fn board(&self) -> String {
+        Board { page: self }.render().unwrap_or_default()
+    }
+
+    fn updated(&self) -> String {
+        when(self.updated_ms)
+    }
+
+    fn plot(&self) -> String {
+        let plot = Plot::of(&self.pool.title(), &self.lines, false);
+        plot.and_then(|plot| plot.render().ok()).unwrap_or_default()
+    }
+
+    /// Whether payouts are still a forecast.
+    fn is_running(&self) -> bool {
+        self.payouts.is_empty() && self.pool.status != "Refunded"
+    }
+
+    fn is_live(&self) -> bool {
+        !matches!(self.pool.status.as_str(), "Settled" | "Refunded")
+    }
+
+    /// Whether any model has a board of more than one day.
+    fn has_days(&self) -> bool {
+        self.days.iter().flatten().any(|(_, days)| days.len() > 1)
+    }
+
+    fn spark(&self, model: &Id) -> Option<Spark> {
+        let all = self.days.as_ref()?;
+        let scores = || all.values().flatten().filter_map(score);
+        let (low, high) = (scores().reduce(f64::min)?, scores().reduce(f64::max)?);
+        Spark::of(all.get(model)?, low, high)
+    }
+
+    fn running(&self) -> Vec<&Line> {
+        self.lines.iter().filter(|line| line.is_running()).collect()
+    }
+
+    /// What stands in the line that is read aloud when the board changes.
+    fn state(&self) -> String {
+        let complete = self.lines.iter().filter(|line| !line.is_running()).count();
+        format!("{complete} of {} entries evaluated", self.lines.len())
+    }
+
+    fn rules(&self) -> [String; 3] {
+        [rules::allocation(&self.pool), rules::ties(&self.pool).to_owned(), rules::metric(&self.pool).to_owned()]
+    }
+
+    fn paid(&self) -> String {
+        let paid = self.payouts.iter().filter(|payout| payout.status == "paid").count();
+        format!("{paid} of {} paid", self.payouts.len())
+    }
+
+    fn funded(&self) -> String {
+        let fundings = self.fundings.as_deref().unwrap_or_default();
+        format!("{} in {} transfer{}", self.pool.funds(), fundings.len(), if fundings.len() == 1 { "" } else { "s" })
+    }
+
+    fn grace_end(&self) -> String {
+        when(self.pool.grace_end)
+    }
+
+    fn previous(&self) -> Option<u32> {
+        (self.from > 0).then(|| self.from.saturating_sub(ROWS_SHOWN as u32))
+    }
+}
+
+/// `GET /pool/{pool}`, also as `.json`, `.csv` and `.svg`.
+pub(crate) async fn pool(
+    State(shared): State<Shared>,
+    Path(asked): Path<String>,
+    QueryOf(query): QueryOf<BoardQuery>,
+    headers: HeaderMap,
+) -> Response {
+    let caller = Caller::of(&headers);
+    caller.answer(page(&shared, &caller, &asked, query.from).await)
+}
+
+async fn page(shared: &Shared, caller: &Caller, asked: &str, from: u32) -> Result<Response, HttpError> {
+    let _request = one_more(&shared.requests, "requests")?;
+    let (pool, form) = caller.id_and_form(asked)?;
+    let data = data(shared, pool, from, &caller.origin).await?;
+    match form {
+        Form::Html | Form::Json => show::<PoolPage>(form, data),
+        Form::Csv => Ok(text("text/csv; charset=utf-8; header=present", "no-cache", csv(&read::<PoolPage>(data)?))),
+        Form::Svg => {
+            let page: PoolPage = read(data)?;
+            let plot = Plot::of(&page.pool.title(), &page.lines, true);
+            let plot = plot.ok_or_else(|| HttpError::not_found("no entry of this pool has a score yet"))?;
+            Ok(text("image/svg+xml", "max-age=60", rendered(&plot)?))
+        }
+    }
+}
+
+/// All that is known of a pool.
+pub(super) async fn data(shared: &Shared, pool: Id, from: u32, origin: &str) -> Result<Value, HttpError> {
+    let benchmark = named(shared, "benchmark")?;
+    let tags = action("Leaderboard").with("Limit", ROWS_SHOWN.to_string()).with("Cursor", from.to_string());
+    let board = ask(shared, benchmark, tags, pool.to_string()).await?;
+    let mut data = Value::clone(&board.data);
+    let rows = data["leaderboard"].as_array_mut();
+    if let Some(rows) = rows.filter(|rows| rows.iter().any(|row| row["status"] == "Evaluating")) {
+        let dataset = board.data["pool"]["dataset"].as_str().and_then(|id| id.parse().ok()).unwrap_or_default();
+        let tags = action("Progress").with("Pool", pool.to_string());
+        let running = ask_if_it_can(shared, dataset, tags, String::new()).await;
+        rows.iter_mut().for_each(|row| advance(row, &running));
+    }
+    let fundings = ask_if_it_can(shared, benchmark, action("Get-Fundings"), pool.to_string()).await;
+    let days = ask_if_it_can(shared, benchmark, action("Get-Days"), pool.to_string()).await;
+    let Value::Object(fields) = &mut data else { return Ok(data) };
+    fields.insert("fundings".to_owned(), fundings);
+    fields.insert("days".to_owned(), days);
+    fields.insert("from".to_owned(), from.into());
+    fields.insert("next".to_owned(), board.cursor.into());
+    fields.insert("now_ms".to_owned(), shared.core.clock().now_ms().into());
+    fields.insert("origin".to_owned(), origin.into());
+    fields.insert("benchmark".to_owned(), json!(benchmark));
+    Ok(data)
+}
+
+/// A row of a board with what its dataset knows by now: the benchmark process hears of a score when it is complete.
+fn advance(row: &mut Value, running: &Value) {
+    let of_model = |one: &&Value| one["model"] == row["model"];
+    let Some(now) = running.as_array().and_then(|running| running.iter().find(of_model)) else { return };
+    let count = |name: &str| now[name].as_u64().unwrap_or_default();
+    let (correct, answered, total) = (count("correct"), count("answered"), count("total"));
+    let (low, high) = wilson(correct, answered);
+    for (name, value) in [
+        ("correct", json!(correct)),
+        ("answered", json!(answered)),
+        ("unparsed", json!(count("unparsed"))),
+        ("total", json!(total)),
+        ("score", json!(share(correct, answered))),
+        ("interval", json!([low, high])),
+        ("progress", json!(share(answered, total))),
+    ] {
+        row[name] = value;
+    }
+}
+
+fn csv(page: &PoolPage) -> String {
+    let mut csv = String::from(
+        "rank,group,model,name,participant,status,correct,answered,unparsed,total,score,low,high,payout_if_ended_wAR\r\n",
+    );
+    for line in &page.lines {
+        let number = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
+        let fields = [
+            number(line.rank),
+            number(line.group),
+            field(&line.model.to_string()),
+            field(&line.name()),
+            field(&line.participant.to_string()),
+            field(&line.status),
+            line.correct.to_string(),
+            line.answered.to_string(),
+            line.unparsed.to_string(),
+            line.total.to_string(),
+            line.score.to_string(),
+            line.interval[0].to_string(),
+            line.interval[1].to_string(),
+            line.payout().trim_end_matches(" wAR").to_owned(),
+        ];
+        csv.push_str(&fields.join(","));
+        csv.push_str("\r\n");
+    }
+    csv
+}
+
+/// `GET /pool/{pool}/events`: the board as HTML, whenever it has changed.
+pub(crate) async fn events(
+    State(shared): State<Shared>,
+    PathId(pool): PathId,
+    QueryOf(query): QueryOf<BoardQuery>,
+) -> Result<Response, HttpError> {
+    let waiting = one_more(&shared.waiting, "waiting requests")?;
+    // A pool that there is not is an error now, and not an empty stream.
+    let first = board_now(&shared, pool, query.from).await?;
+    let begin = (shared, Some(first), String::new(), waiting);
+    let events = stream::unfold(begin, move |(shared, mut first, mut shown, waiting)| async move {
+        let mut progress = shared.core.progress();
+        loop {
+            let board = match first.take() {
+                Some(board) => board,
+                None => board_now(&shared, pool, query.from).await.ok()?,
+            };
+            if board != shown {
+                shown.clone_from(&board);
+                let event = Event::default().event("board").data(board);
+                return Some((Ok::<_, Infallible>(event), (shared, first, shown, waiting)));
+            }
+            shared.unless_stopping(progress.changed()).await?.ok()?;
+            shared.unless_stopping(tokio::time::sleep(EVENT_PAUSE)).await?;
+            progress.mark_unchanged();
+        }
+    });
+    Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response())
+}
+
+async fn board_now(shared: &Shared, pool: Id, from: u32) -> Result<String, HttpError> {
+    let page: PoolPage = read(data(shared, pool, from, "").await?)?;
+    Ok(page.board())
+}
+
+/// What is shown small on another site.
+#[derive(Template)]
+#[template(path = "badge.svg")]
+pub(super) struct Badge {
+    label: String,
+    value: String,
+    label_width: usize,
+    width: usize,
+}
+
+impl Badge {
+    /// A label and a value; the widths are those of a usual face at 11 pixels.
+    fn new(label: &str, value: &str) -> Self {
+        let width = |text: &str| text.chars().count() * 7 + 12;
+        let (label_width, value_width) = (width(label), width(value));
+        Self { label: label.to_owned(), value: value.to_owned(), label_width, width: label_width + value_width }
+    }
+}
+
+/// `GET /pool/{pool}/badge.svg`: the leader of a pool.
+pub(crate) async fn badge(State(shared): State<Shared>, PathId(pool): PathId) -> Result<Response, HttpError> {
+    let page: PoolPage = read(data(&shared, pool, 0, "").await?)?;
+    let value = match page.lines.first().filter(|line| line.rank.is_some()) {
+        Some(leader) => format!("{} {}", leader.name(), leader.score()),
+        None => format!("{}, {} entries", page.pool.status.to_lowercase(), page.pool.entries),
+    };
+    Ok(text("image/svg+xml", "max-age=60", rendered(&Badge::new(&page.pool.title(), &value))?))
+}
+
+/// `GET /pool/{pool}/card.png`: a pool as sites show a link to it.
+pub(crate) async fn card(State(shared): State<Shared>, PathId(pool): PathId) -> Result<Response, HttpError> {
+    let page: PoolPage = read(data(&shared, pool, 0, "").await?)?;
+    let about = format!("{}, {}, {} entries", page.pool.funds(), page.pool.stands(), page.pool.entries);
+    let drawn = shared.blocking(move |_| card::draw(&page.pool.title(), &about, &page.lines)).await?;
+    Ok(text("image/png", "max-age=60", drawn))
+}
+
+/// How a model is entered from the page itself.
+#[derive(Debug, Deserialize, Template)]
+#[template(path = "join.html")]
+struct JoinPage {
+    pool: Pool,
+    now_ms: u64,
+    benchmark: Id,
+}
+
+/// `GET /pool/{pool}/join`.
+pub(crate) async fn join(State(shared): State<Shared>, PathId(pool): PathId, headers: HeaderMap) -> Response {
+    let page = async { html(&read::<JoinPage>(data(&shared, pool, 0, "").await?)?) };
+    Caller::of(&headers).answer(page.await)
+}
+
+/// What a funder decides, as a form.
+#[derive(Debug, Template)]
+#[template(path = "fund.html")]
+struct FundPage {
+    token: Id,
+    benchmark: Id,
+    datasets: Vec<(Id, String)>,
+}
+
+/// `GET /fund`.
+pub(crate) async fn fund(State(shared): State<Shared>, headers: HeaderMap) -> Response {
+    let page = async {
+        let (token, benchmark) = (named(&shared, "token")?, named(&shared, "benchmark")?);
+        let processes = shared.blocking(crate::core::Core::processes).await?;
+        let datasets = processes.into_iter().filter(|process| process.module == "dataset");
+        let named = |name: Option<String>| super::format::name(&name.unwrap_or_default());
+        let datasets = datasets.map(|process| (process.id, named(process.name))).collect();
+        html(&FundPage { token, benchmark, datasets })
+    };
+    Caller::of(&headers).answer(page.await)
+}
