@@ -56,6 +56,12 @@ pub enum InferenceError {
         /// What the engine says.
         reason: String,
     },
+    /// A server that runs models did not answer.
+    #[error("the server gave no answer: {reason}; is it running, and is the base URL right (often it ends in /v1)?")]
+    Server {
+        /// Which one, and what happened.
+        reason: String,
+    },
     /// The child process could not be started.
     #[error("the model process {program} could not be started: {reason}")]
     ChildStart {

@@ -1,9 +1,9 @@
 //! Make a model answer.
 //!
 //! [`Engine`] is what the rest of the program sees: load a model, continue prompts, say how likely continuations are.
-//! Three engines exist: [`llama::LlamaEngine`] runs llama.cpp in this process, [`child::ChildEngine`] runs it in a
-//! sandboxed child process that holds no key (what a worker uses, because a model file comes from a stranger), and
-//! [`scripted::ScriptedEngine`] answers from a table in tests.
+//! Four engines exist: [`llama::LlamaEngine`] runs llama.cpp in this process, [`child::ChildEngine`] runs it in a
+//! sandboxed child process that holds no key (what a worker uses, because a model file comes from a stranger),
+//! [`openai::ServerEngine`] asks a server, and [`scripted::ScriptedEngine`] answers from a table in tests.
 //!
 //! [`gguf`] reads model files without llama.cpp: it refuses malformed files before any C++ sees them and says what a
 //! model is (its content hash, architecture and size).
@@ -23,7 +23,9 @@ pub mod limits;
 #[cfg(feature = "llama")]
 pub mod llama;
 pub mod marks;
+pub mod openai;
 pub mod prefix;
+pub mod random_model;
 pub mod request;
 pub mod sandbox;
 pub mod scripted;

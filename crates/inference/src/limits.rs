@@ -20,8 +20,9 @@ pub const TEXT_BYTES_PER_TOKEN: usize = 8;
 /// Tokens in one computation of the profile `exact`: a prompt's tail with its continuations is mostly one.
 pub const EXACT_BATCH_TOKENS: usize = 256;
 
-/// Tokens in one computation of the profile `fast`. More is slower: each token is compared with every cell in use.
-pub const FAST_BATCH_TOKENS: usize = 256;
+/// Tokens in one computation of the profile `fast`. More is slower: each token is compared with every cell in use. Not
+/// less than the sequences: llama.cpp counts on a token for each.
+pub const FAST_BATCH_TOKENS: usize = 192;
 
 /// Continuations that the profile `fast` computes side by side, of all its prompts together.
 pub const FAST_BRANCHES_MAX: usize = 127;
@@ -67,3 +68,18 @@ pub const TENSORS_MAX: u64 = 100_000;
 
 /// Bytes of a tensor name, one less than llama.cpp's buffer.
 pub const TENSOR_NAME_BYTES_MAX: u64 = 63;
+
+/// The text by which a server shows whether it gives log-probabilities of what it is asked.
+pub const PROBE_TEXT: &str = "The sky is blue and the grass is green";
+
+/// Bytes of one answer of a server: the log-probabilities of 100,000 tokens are about 10 MiB.
+pub const SERVER_ANSWER_BYTES_MAX: usize = 64 << 20;
+
+/// Seconds that one answer of a server may take.
+pub const SERVER_ANSWER_SECONDS_MAX: u64 = 600;
+
+/// Times that a request is sent to a server that fails or is overloaded.
+pub const SERVER_TRIES_MAX: u32 = 4;
+
+/// Stop texts that servers take at least.
+pub const SERVER_STOP_TEXTS_MAX: usize = 4;

@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use inference::openai::ServerOptions;
 use tasks::harness::Options;
 
 use crate::arguments::GlobalArguments;
@@ -42,6 +43,16 @@ enum EvalCommand {
     },
 }
 
+/// What answers, as it is typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Backend {
+    Llama,
+    Openai,
+}
+
+/// Requests that a server gets at one time where nothing is said: what it batches.
+const CONNECTIONS: usize = 8;
+
 /// A profile of the engine as it is typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ProfileArgument {
@@ -61,7 +72,8 @@ impl From<ProfileArgument> for inference::Profile {
 /// What is evaluated, and how.
 #[derive(Debug, Args)]
 struct RunArguments {
-    /// A GGUF file, the id of an uploaded one, or the URL of one; several times for several models
+    /// A GGUF file, the id of an uploaded one, the URL of one, or with --base-url what the server calls it; several times
+    /// for several models
     #[arg(long, short, required = true)]
     model: Vec<String>,
     /// A task file of lm-evaluation-harness (YAML), or 'siqa' or 'demo'; several times for several tasks
@@ -79,12 +91,18 @@ struct RunArguments {
     /// Documents in one request to the engine; the results do not depend on it
     #[arg(long, default_value = "auto")]
     batch: String,
-    /// Engines side by side, one thread each; one for each processor if left out
+    /// Engines side by side, one thread each; one for each processor if left out. Of a server: requests at one time
     #[arg(long)]
     workers: Option<usize>,
     /// Tokens of context at most, where the model allows as many
     #[arg(long, default_value_t = inference::limits::CONTEXT_TOKENS_DEFAULT)]
     context: u32,
+    /// What answers: llama.cpp here, or a server with the protocol of OpenAI
+    #[arg(long, value_enum, default_value_t = Backend::Llama)]
+    backend: Backend,
+    /// Where the server's paths begin, as http://127.0.0.1:8000/v1; its key is read from OPENAI_API_KEY
+    #[arg(long, value_name = "URL", required_if_eq("backend", "openai"))]
+    base_url: Option<String>,
     /// exact: an answer depends on its own document alone; fast: many documents in one computation, equal within a
     /// tolerance only
     #[arg(long, value_enum, default_value_t = ProfileArgument::Exact)]
@@ -130,6 +148,14 @@ pub(crate) async fn run(global: &GlobalArguments, arguments: EvalArguments, outp
         ),
     };
     let processors = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let server = match arguments.backend {
+        Backend::Llama => None,
+        Backend::Openai => Some(ServerOptions {
+            base_url: arguments.base_url.unwrap_or_default(),
+            key: std::env::var("OPENAI_API_KEY").ok().filter(|key| !key.is_empty()),
+            connections: arguments.workers.unwrap_or(CONNECTIONS),
+        }),
+    };
     let plan = Plan {
         models: arguments.model,
         tasks: arguments.task,
@@ -145,6 +171,7 @@ pub(crate) async fn run(global: &GlobalArguments, arguments: EvalArguments, outp
         context_tokens: arguments.context,
         chat: arguments.apply_chat_template.then_some(!arguments.one_question),
         profile: arguments.profile.into(),
+        server,
         resamples: arguments.bootstrap,
         output: arguments.output,
         log_samples: arguments.log_samples,
@@ -162,10 +189,11 @@ pub(crate) async fn run(global: &GlobalArguments, arguments: EvalArguments, outp
                 protocols.map(|(task, id)| format!("protocol of {task}: {}\n", id.as_str().unwrap_or_default()));
             let protocols = protocols.collect::<Vec<_>>().concat();
             format!(
-                "aobench (model={model}), limit: {}, batch_size: {}, profile: {}\n{}{protocols}results in {}",
+                "aobench (model={model}), limit: {}, batch_size: {}, profile: {} ({})\n{}{protocols}results in {}",
                 config["limit"],
                 config["batch_size"].as_str().unwrap_or_default(),
                 one.results["aobench"]["engine"]["profile"].as_str().unwrap_or_default(),
+                one.results["aobench"]["engine"]["engine"].as_str().unwrap_or_default(),
                 one.table,
                 one.path.display()
             )

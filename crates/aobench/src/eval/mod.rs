@@ -25,6 +25,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, anyhow, bail};
 use ao::sha256;
 use indicatif::ProgressBar;
+use inference::openai::ServerOptions;
 use inference::{Engine, EngineOptions};
 use serde_json::Value;
 use tasks::harness::{self, Options, Response, Sample};
@@ -61,6 +62,8 @@ pub(crate) struct Plan {
     pub(crate) workers: usize,
     /// Tokens of context at most.
     pub(crate) context_tokens: u32,
+    /// The server that has the models, instead of files.
+    pub(crate) server: Option<ServerOptions>,
     /// What engines may compute together.
     pub(crate) profile: inference::Profile,
     /// Whether contexts are written by the model's chat template; and then whether each example is a question and an
@@ -112,7 +115,10 @@ pub(crate) async fn run(plan: Plan, output: Output) -> anyhow::Result<Vec<Evalua
     let (plan, found) = (Arc::new(plan), Arc::new(found));
     let mut evaluated = Vec::new();
     for name in &plan.models {
-        let model = LocalModel::find(name, &plan.url, &plan.output.join("models"), output).await?;
+        let model = match &plan.server {
+            Some(server) => LocalModel::served(name, server),
+            None => LocalModel::find(name, &plan.url, &plan.output.join("models"), output).await?,
+        };
         let (plan, found) = (Arc::clone(&plan), Arc::clone(&found));
         let outcome = tokio::task::spawn_blocking(move || evaluate(&plan, &model, &found, output)).await;
         evaluated.push(outcome.context("the evaluation panicked")??);
@@ -138,6 +144,10 @@ fn evaluate(plan: &Plan, model: &LocalModel, found: &Found, output: Output) -> a
     let began_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64);
     let began = Instant::now();
     let chat = match plan.chat {
+        Some(_) if plan.server.is_some() => bail!(
+            "the chat template is in a model's file, and of a server the file is not known: a server that only chats applies \
+             its own template; leave out --apply-chat-template"
+        ),
         Some(multiturn) => Some(ModelChat::of(&model.path, model.bytes, multiturn)?),
         None => None,
     };
@@ -160,6 +170,7 @@ fn evaluate(plan: &Plan, model: &LocalModel, found: &Found, output: Output) -> a
         chat_template: chat.map(|chat| (chat.template, chat.multiturn)),
         engine: engines.description,
         loaded: engines.loaded,
+        model_source: model.source(),
         began_ms,
         seconds: began.elapsed().as_secs_f64(),
     };
@@ -186,10 +197,16 @@ fn evaluate_task(
     };
     let asked = (0..evaluation.len()).map(asked).collect::<Result<Vec<_>, _>>()?;
     let template = chat.map(|chat| (chat.template.as_str(), chat.multiturn));
-    let protocol = evaluation.protocol(profile_of(plan.profile), template);
+    let protocol = evaluation.protocol(profile_of(plan), template);
     // What was answered counts for the same questions to the same file under the same protocol and engine.
     let engine = &engines.description;
-    let key = format!("{protocol} {data_hash} {} {} {}", model.file_hash, engine.engine, engine.profile);
+    let key = format!(
+        "{protocol} {data_hash} {}{} {} {}",
+        model.file_hash,
+        model.served_name(),
+        engine.engine,
+        engine.profile
+    );
     let key = sha256(key.as_bytes()).to_hex();
     let name = report::sanitized(&found.name);
     let mut journal = Journal::open(&folder.join(format!("answers_{name}_{}.jsonl", &key[..16])))?;
@@ -238,11 +255,11 @@ fn evaluate_task(
     })
 }
 
-/// The profile as a protocol names it.
-fn profile_of(profile: inference::Profile) -> Profile {
-    match profile {
-        inference::Profile::Exact => Profile::Exact,
-        inference::Profile::Fast => Profile::Fast,
+/// The profile as a protocol names it. What a server computes together is unknown.
+fn profile_of(plan: &Plan) -> Profile {
+    match (&plan.server, plan.profile) {
+        (None, inference::Profile::Exact) => Profile::Exact,
+        _ => Profile::Fast,
     }
 }
 
@@ -274,7 +291,9 @@ impl Engines {
         let (mut first, loaded) = model.engine(&options)?;
         let description = first.describe()?;
         let mut engines = vec![first];
-        for _ in 1..plan.workers.max(1) {
+        // A server gets several requests at one time from one engine.
+        let workers = if plan.server.is_some() { 1 } else { plan.workers.max(1) };
+        for _ in 1..workers {
             engines.push(model.engine(&options)?.0);
         }
         Ok(Self { engines, description, loaded })

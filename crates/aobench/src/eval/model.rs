@@ -1,4 +1,5 @@
-//! The model of an evaluation: a file, the data of a transaction, or a file behind a URL; and the engines that run it.
+//! The model of an evaluation: a file, the data of a transaction, a file behind a URL, or what a server has; and the
+//! engines that run it.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -8,6 +9,7 @@ use anyhow::{Context as _, bail};
 use ao::{Id, sha256};
 use client::Client;
 use inference::gguf::Facts;
+use inference::openai::{ServerEngine, ServerOptions};
 use inference::sandbox::Limits;
 use inference::{ChildEngine, ChildOptions, ChildProgram, Engine, EngineOptions, ModelFile};
 
@@ -27,6 +29,8 @@ pub(super) struct LocalModel {
     /// SHA-256 of the file, hexadecimal.
     pub(super) file_hash: String,
     pub(super) bytes: u64,
+    /// The server that has it, if it is not a file of this machine.
+    server: Option<ServerOptions>,
 }
 
 impl LocalModel {
@@ -46,15 +50,37 @@ impl LocalModel {
             let file = std::fs::File::open(&path)?;
             let bytes = file.metadata()?.len();
             let facts = Facts::read(&file, 0, bytes)?;
-            Ok(Self { name: name.to_owned(), path: path.clone(), file_hash: facts.file_hash, bytes })
+            let file_hash = facts.file_hash;
+            Ok(Self { name: name.to_owned(), path: path.clone(), file_hash, bytes, server: None })
         };
         let model = read().with_context(|| format!("{} is no model that can be evaluated", path.display()));
         spinner.finish_and_clear();
         model
     }
 
-    /// An engine of its own, in a child process that holds nothing else.
+    /// A model that a server has under this name. Its file is not known, so nothing can be said of its bytes.
+    pub(super) fn served(name: &str, server: &ServerOptions) -> Self {
+        let server = Some(server.clone());
+        Self { name: name.to_owned(), path: PathBuf::from(name), file_hash: String::new(), bytes: 0, server }
+    }
+
+    /// What stands for the hash of its file where there is no file: its name.
+    pub(super) fn served_name(&self) -> &str {
+        if self.server.is_some() { &self.name } else { "" }
+    }
+
+    /// Where it comes from, as results name it.
+    pub(super) fn source(&self) -> &'static str {
+        if self.server.is_some() { "openai" } else { "gguf" }
+    }
+
+    /// An engine of its own, in a child process that holds nothing else; or one that asks the server.
     pub(super) fn engine(&self, engine: &EngineOptions) -> anyhow::Result<(Box<dyn Engine>, inference::LoadedModel)> {
+        if let Some(server) = &self.server {
+            let mut engine = Box::new(ServerEngine::new(server)?);
+            let loaded = engine.load(&ModelFile::at(&self.path))?;
+            return Ok((engine, loaded));
+        }
         let limits = Some(Limits::for_model(self.bytes, engine.threads));
         let options =
             ChildOptions { engine: engine.clone(), load_time: LOAD_TIME_MAX, request_time: REQUEST_TIME_MAX, limits };

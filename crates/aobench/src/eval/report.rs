@@ -69,6 +69,8 @@ pub(super) struct RunFacts {
     pub(super) chat_template: Option<(String, bool)>,
     pub(super) engine: inference::Description,
     pub(super) loaded: inference::LoadedModel,
+    /// `gguf` or `openai`.
+    pub(super) model_source: &'static str,
     /// Milliseconds since 1970.
     pub(super) began_ms: u64,
     pub(super) seconds: f64,
@@ -146,7 +148,7 @@ fn of_tasks(facts: &RunFacts, tasks: &[TaskReport]) -> Value {
         "date": facts.began_ms as f64 / 1000.0,
         "lm_eval_version": null,
         "task_hashes": each(&hashes),
-        "model_source": "gguf",
+        "model_source": facts.model_source,
         "model_name": facts.model,
         "model_name_sanitized": sanitized(&facts.model),
         "system_instruction": has_system.then_some(&facts.system_instruction),

@@ -5,13 +5,12 @@
 //! from which the next pack goes on.
 
 use super::model::Model;
+use super::trie::Trie;
 use super::{EncodedPrompt, EncodedScore};
 use crate::error::InferenceError;
 use crate::limits::{FAST_BATCH_TOKENS, FAST_BRANCHES_MAX, FAST_RECOMPUTED_TOKENS_MAX};
 use crate::prefix::{common_prefix, trie_order};
 use crate::request::{Likelihood, Progress, Scored};
-
-use super::trie::Trie;
 
 /// Prompts for one decode, by their places in the request.
 #[derive(Debug, Default)]

@@ -82,14 +82,16 @@ impl Model {
         Self::load_with(file, options, continuing_parameters)
     }
 
-    /// The same for computations of a whole context, one sequence at a time; in the profile `fast` with flash attention.
+    /// The same for computations of a whole context, one sequence at a time.
     pub(super) fn load_for_batches(
         file: &ModelFile,
         options: &EngineOptions,
+        flash_attention: bool,
     ) -> Result<(Self, LoadedModel), InferenceError> {
         Self::load_with(file, options, |options, context_tokens| {
-            let parameters = continuing_parameters(options, context_tokens);
-            parameters.with_n_batch(context_tokens).with_n_ubatch(context_tokens).with_n_seq_max(1)
+            let parameters = exact_parameters(options, context_tokens, context_tokens).with_n_seq_max(1);
+            let policy = llama_cpp_sys_2::LLAMA_FLASH_ATTN_TYPE_ENABLED;
+            if flash_attention { parameters.with_flash_attention_policy(policy) } else { parameters }
         })
     }
 
@@ -225,13 +227,7 @@ fn continuing_parameters(options: &EngineOptions, context_tokens: u32) -> LlamaC
         Profile::Exact => (EXACT_BATCH_TOKENS, BRANCHES_MAX),
         Profile::Fast => (FAST_BATCH_TOKENS, FAST_BRANCHES_MAX),
     };
-    let parameters = exact_parameters(options, context_tokens, batch as u32)
-        .with_n_seq_max(branches as u32 + 1)
-        .with_kv_unified(true);
-    match options.profile {
-        Profile::Exact => parameters,
-        Profile::Fast => parameters.with_flash_attention_policy(llama_cpp_sys_2::LLAMA_FLASH_ATTN_TYPE_AUTO),
-    }
+    exact_parameters(options, context_tokens, batch as u32).with_n_seq_max(branches as u32 + 1).with_kv_unified(true)
 }
 
 /// An encoder sees a whole text at once: the longest one is one batch.
@@ -247,7 +243,8 @@ fn exact_parameters(options: &EngineOptions, context_tokens: u32, batch: u32) ->
         .with_n_ubatch(batch)
         .with_n_threads(threads)
         .with_n_threads_batch(threads)
-        // From 512 cells on, flash attention sums one token's values per thread: bits would depend on their number.
+        // From 512 cells on, flash attention sums one token's values per thread: bits would depend on their number. And
+        // it sums in half precision, so that log-likelihoods are a hundred times as far from the reference.
         .with_flash_attention_policy(llama_cpp_sys_2::LLAMA_FLASH_ATTN_TYPE_DISABLED)
         .with_no_perf(true)
 }

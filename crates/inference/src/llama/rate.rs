@@ -11,9 +11,15 @@ use crate::engine::{EngineOptions, ModelFile};
 use crate::error::InferenceError;
 
 /// Prompt tokens a second for `seconds` in computations of whole contexts (`context_tokens` of the options), only the last
-/// token's logits wanted. The tokens are any tokens; the file is loaded into this process.
-pub fn prompt_tokens_per_second(path: &Path, options: &EngineOptions, seconds: f64) -> Result<f64, InferenceError> {
-    let (mut model, facts) = Model::load_for_batches(&ModelFile::at(path), options)?;
+/// token's logits wanted. The tokens are any tokens; the file is loaded into this process. With flash attention
+/// llama.cpp is faster and less precise; no engine here uses it.
+pub fn prompt_tokens_per_second(
+    path: &Path,
+    options: &EngineOptions,
+    flash_attention: bool,
+    seconds: f64,
+) -> Result<f64, InferenceError> {
+    let (mut model, facts) = Model::load_for_batches(&ModelFile::at(path), options, flash_attention)?;
     let mut tokens = LlamaBatch::new(facts.context_tokens as usize, 1);
     let mut compute = || {
         model.context.clear_kv_cache();

@@ -1,4 +1,4 @@
-//! Models in other number formats, made by llama.cpp from a demo model: other formats run through other kernels.
+//! Models in other number formats, made by llama.cpp: other formats run through other kernels.
 
 #![expect(unsafe_code, reason = "llama.cpp's quantiser is only reachable through its C interface")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
@@ -10,12 +10,17 @@ use llama_cpp_sys_2 as sys;
 
 /// A copy of `model` with 4-bit weights, whose kernels compute several columns at once.
 pub(crate) fn four_bit(model: &Path, folder: &Path) -> PathBuf {
-    let copy = folder.join("four-bit.gguf");
+    quantized(model, folder, sys::LLAMA_FTYPE_MOSTLY_Q4_0)
+}
+
+/// A copy of `model` in the format of this number.
+pub(crate) fn quantized(model: &Path, folder: &Path, format: sys::llama_ftype) -> PathBuf {
+    let copy = folder.join(format!("format-{format}.gguf"));
     let text = |path: &Path| CString::new(path.to_str().unwrap()).unwrap();
     let (from, to) = (text(model), text(&copy));
     // SAFETY: takes nothing and returns plain numbers and null pointers.
     let mut parameters = unsafe { sys::llama_model_quantize_default_params() };
-    parameters.ftype = sys::LLAMA_FTYPE_MOSTLY_Q4_0;
+    parameters.ftype = format;
     parameters.allow_requantize = true;
     parameters.nthread = 1;
     // SAFETY: both paths end with a zero byte and all pointers are valid for the call.

@@ -3,8 +3,8 @@
 mod embed;
 #[cfg(feature = "llama")]
 mod eval;
-mod search;
 mod pages;
+mod search;
 mod transfers;
 mod wasm;
 
@@ -18,8 +18,8 @@ use node::bench::LogBench;
 use self::embed::EmbedArguments;
 #[cfg(feature = "llama")]
 use self::eval::EvalBenchArguments;
-use self::search::SearchArguments;
 use self::pages::PagesArguments;
+use self::search::SearchArguments;
 use self::transfers::TransferArguments;
 use self::wasm::WasmArguments;
 use crate::output::{Column, Output, table};

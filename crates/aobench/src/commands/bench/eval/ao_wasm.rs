@@ -64,6 +64,6 @@ pub(super) fn measure(place: &Place<'_>, module: &Path, packages: &Path, model: 
         let tokens = engine.tokenize(&prompt.text)?.len() + 1;
         fastest = f64::max(fastest, tokens as f64 / prompt.seconds);
     }
-    let ours_per_second = inference::llama::prompt_tokens_per_second(model, &options, SECONDS)?;
+    let ours_per_second = inference::llama::prompt_tokens_per_second(model, &options, false, SECONDS)?;
     Ok(WasmRun { prompt_tokens_per_second: fastest, ours_per_second })
 }

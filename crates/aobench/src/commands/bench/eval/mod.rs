@@ -3,7 +3,6 @@
 
 mod ao_wasm;
 mod questions;
-mod random_model;
 mod report;
 mod rivals;
 
@@ -12,13 +11,13 @@ use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
 use inference::llama::{LlamaEngine, prompt_tokens_per_second};
-use inference::{Engine as _, EngineOptions, ModelFile, Profile, ScorePrompt, ScoreRequest};
+use inference::random_model::{self, Quantization, Shape};
+use inference::{Engine as _, EngineOptions, ModelFile, ScorePrompt, ScoreRequest};
 
 use self::questions::{Question, SYSTEM_PROMPT};
-use self::random_model::Quantization;
 use self::report::{EvalBench, OurRun, describe};
 use self::rivals::{HarnessRun, Place};
 use crate::demo::assets;
@@ -29,6 +28,27 @@ const CEILING_BATCHES: [u32; 3] = [128, 256, 512];
 /// Seconds that each of them is measured.
 const CEILING_SECONDS: f64 = 1.0;
 
+/// How the weights of a model are written, as it is typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Weights {
+    /// 4 bits
+    Q4_0,
+    /// 8 bits
+    Q8_0,
+    /// Single precision
+    F32,
+}
+
+impl From<Weights> for Quantization {
+    fn from(weights: Weights) -> Self {
+        match weights {
+            Weights::Q4_0 => Self::Q4_0,
+            Weights::Q8_0 => Self::Q8_0,
+            Weights::F32 => Self::F32,
+        }
+    }
+}
+
 /// On what, and beside which programs.
 #[derive(Debug, Args)]
 pub(crate) struct EvalBenchArguments {
@@ -36,8 +56,8 @@ pub(crate) struct EvalBenchArguments {
     #[arg(long, value_name = "FILE")]
     vocab: Option<PathBuf>,
     /// How the weights of the model are written
-    #[arg(long, value_enum, default_value_t = Quantization::Q4_0)]
-    quantization: Quantization,
+    #[arg(long, value_enum, default_value_t = Weights::Q4_0)]
+    quantization: Weights,
     /// A model to measure with instead
     #[arg(long, value_name = "FILE", conflicts_with_all = ["vocab", "quantization"])]
     model: Option<PathBuf>,
@@ -106,7 +126,7 @@ fn measure(arguments: &EvalBenchArguments, spinner: &ProgressBar) -> anyhow::Res
     let place = Place { folder: &folder, model: &model, threads: arguments.threads };
 
     spinner.set_message("prompt tokens a second");
-    let before = ceiling(&place)?;
+    let before = ceiling(&place, false)?;
     let mut ours = Vec::new();
     for profile in ["fast", "exact"] {
         for task in [PLAIN, PREFIXED] {
@@ -116,7 +136,7 @@ fn measure(arguments: &EvalBenchArguments, spinner: &ProgressBar) -> anyhow::Res
     }
     spinner.set_message("a tenth of the questions");
     let tenth = aobench(&place, "fast", PLAIN, arguments.questions / 10)?;
-    let prompt_rate = before.max(ceiling(&place)?);
+    let prompt_rate = before.max(ceiling(&place, false)?);
     let distinct = [distinct_tokens(&place, "", &questions)?, distinct_tokens(&place, SYSTEM_PROMPT, &questions)?];
 
     let beside = beside(arguments, &place, &questions, spinner);
@@ -130,6 +150,7 @@ fn measure(arguments: &EvalBenchArguments, spinner: &ProgressBar) -> anyhow::Res
         questions: arguments.questions,
         threads: arguments.threads,
         prompt_tokens_per_second: prompt_rate,
+        prompt_tokens_per_second_flash: ceiling(&place, true)?,
         distinct_tokens: distinct[0],
         distinct_tokens_prefix: distinct[1],
         runs: vec![fast, fast_prefixed, exact, exact_prefixed, tenth],
@@ -149,29 +170,28 @@ fn model(arguments: &EvalBenchArguments, folder: &Path) -> anyhow::Result<(PathB
     }
     let vocabulary = arguments.vocab.as_ref().unwrap_or(&shipped);
     let path = folder.join("random.gguf");
-    let parameters = random_model::write(&path, vocabulary, arguments.quantization)?;
+    let parameters = random_model::write(&path, vocabulary, &Shape::GPT_2, arguments.quantization.into())?;
     Ok((path, parameters))
 }
 
 /// The most prompt tokens a second that llama.cpp computes here: one engine with all threads, and one for each thread.
-fn ceiling(place: &Place<'_>) -> anyhow::Result<f64> {
+fn ceiling(place: &Place<'_>, flash_attention: bool) -> anyhow::Result<f64> {
     let threads = place.threads as u32;
     let mut best = 0.0;
     for context_tokens in CEILING_BATCHES {
-        for profile in [Profile::Exact, Profile::Fast] {
-            let together = EngineOptions { threads, context_tokens, profile, reads_marks: false };
-            let alone = EngineOptions { threads: 1, ..together.clone() };
-            let measure = |options: &EngineOptions| prompt_tokens_per_second(place.model, options, CEILING_SECONDS);
-            let alone = std::thread::scope(|scope| -> anyhow::Result<f64> {
-                let running: Vec<_> = (0..threads).map(|_| scope.spawn(|| measure(&alone))).collect();
-                let mut sum = 0.0;
-                for thread in running {
-                    sum += thread.join().map_err(|_| anyhow::anyhow!("a measurement panicked"))??;
-                }
-                Ok(sum)
-            })?;
-            best = f64::max(best, measure(&together)?.max(alone));
-        }
+        let together = EngineOptions { threads, context_tokens, ..EngineOptions::default() };
+        let alone = EngineOptions { threads: 1, ..together.clone() };
+        let measure =
+            |options: &EngineOptions| prompt_tokens_per_second(place.model, options, flash_attention, CEILING_SECONDS);
+        let alone = std::thread::scope(|scope| -> anyhow::Result<f64> {
+            let running: Vec<_> = (0..threads).map(|_| scope.spawn(|| measure(&alone))).collect();
+            let mut sum = 0.0;
+            for thread in running {
+                sum += thread.join().map_err(|_| anyhow::anyhow!("a measurement panicked"))??;
+            }
+            Ok(sum)
+        })?;
+        best = f64::max(best, measure(&together)?.max(alone));
     }
     Ok(best)
 }

@@ -6,8 +6,6 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 
-use super::random_model::Random;
-
 /// A question with its three answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Question {
@@ -109,15 +107,29 @@ pub(super) fn made(count: usize) -> Vec<Question> {
         "indifferent",
         "learn how to do it better",
     ];
-    let mut random = Random::new(11);
+    let mut random = Random(11);
     let made = |number: usize| {
-        let (who, whom) = (random.one_of(&NAMES), random.one_of(&NAMES));
-        let context = format!("On day {number} {who} {} {whom}.{}", random.one_of(&DEEDS), random.one_of(&AFTER));
-        let question = random.one_of(&QUESTIONS).replace("{}", who);
-        let answers = std::array::from_fn(|_| random.one_of(&ANSWERS).to_owned());
+        let (who, whom) = (random.of(&NAMES), random.of(&NAMES));
+        let context = format!("On day {number} {who} {} {whom}.{}", random.of(&DEEDS), random.of(&AFTER));
+        let question = random.of(&QUESTIONS).replace("{}", who);
+        let answers = std::array::from_fn(|_| random.of(&ANSWERS).to_owned());
         Question { context, question, answers, label: number % 3 }
     };
     (1..=count).map(made).collect()
+}
+
+/// A generator of numbers that are random enough for questions (xorshift).
+struct Random(u64);
+
+impl Random {
+    /// One of some.
+    fn of<'a>(&mut self, all: &[&'a str]) -> &'a str {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        let number = self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33;
+        all.get(number as usize % all.len().max(1)).copied().unwrap_or_default()
+    }
 }
 
 /// Writes the questions as JSON lines, and beside them a task that asks for the log-likelihoods of the answers.

@@ -1,33 +1,45 @@
-//! A model of random weights: its answers are worth nothing, its speed is that of any model of its size. The vocabulary is
-//! a real one, taken from a GGUF file.
+//! A model of random weights: its answers are worth nothing, its speed and its errors of rounding are those of any model
+//! of its size. The vocabulary is a real one, taken from a GGUF file. For benchmarks and tests.
 
 use std::fs::File;
-use std::io::{BufWriter, Write as _};
+use std::io::{BufWriter, Read as _, Write as _};
 use std::path::Path;
 
-use anyhow::{Context as _, bail};
-use clap::ValueEnum;
+use crate::error::InferenceError;
+use crate::gguf::GgufError;
+use crate::limits::METADATA_BYTES_MAX;
 
-/// A llama of the size of GPT-2: 134 million weights with a vocabulary of 32,000.
-pub(super) const WIDTH: u64 = 768;
-pub(super) const LAYERS: u64 = 12;
-pub(super) const HEADS: u64 = 12;
-pub(super) const INNER_WIDTH: u64 = 2048;
-pub(super) const CONTEXT_TOKENS: u32 = 2048;
+/// How large a model is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    /// Numbers in the state of a token; a multiple of 32 and of `heads`.
+    pub width: u64,
+    /// Layers.
+    pub layers: u64,
+    /// Heads of attention.
+    pub heads: u64,
+    /// Numbers in the middle of a layer; a multiple of 32.
+    pub inner_width: u64,
+    /// Longest text in tokens.
+    pub context_tokens: u32,
+}
+
+impl Shape {
+    /// That of GPT-2: 134 million weights with a vocabulary of 32,000.
+    pub const GPT_2: Self = Self { width: 768, layers: 12, heads: 12, inner_width: 2048, context_tokens: 2048 };
+}
 
 /// Where tensors begin in a GGUF file: at multiples of this.
 const ALIGNMENT: u64 = 32;
-/// Bytes of a file that a vocabulary is taken from.
-const VOCABULARY_FILE_BYTES_MAX: u64 = 1 << 30;
 
 /// How weights are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Quantization {
-    /// 32 weights in 18 bytes
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quantization {
+    /// 32 weights in 18 bytes.
     Q4_0,
-    /// 32 weights in 34 bytes
+    /// 32 weights in 34 bytes.
     Q8_0,
-    /// Single precision
+    /// Single precision.
     F32,
 }
 
@@ -42,22 +54,35 @@ impl Quantization {
     }
 }
 
-/// Writes the model; returns the number of its weights.
-pub(super) fn write(path: &Path, vocabulary: &Path, quantization: Quantization) -> anyhow::Result<u64> {
-    let (keys, key_count, tokens) =
-        vocabulary_of(vocabulary).with_context(|| format!("the vocabulary of {}", vocabulary.display()))?;
-    let tensors = tensors(tokens);
-    let own = own_keys(tokens);
-    let mut file = BufWriter::new(File::create(path).with_context(|| format!("{} cannot be made", path.display()))?);
+/// Writes a llama of random weights with the vocabulary of the GGUF file `vocabulary`; returns the number of its weights.
+///
+/// # Errors
+/// [`InferenceError::Gguf`] if the vocabulary cannot be read, [`InferenceError::ModelFile`] if the model cannot be written.
+pub fn write(path: &Path, vocabulary: &Path, shape: &Shape, quantization: Quantization) -> Result<u64, InferenceError> {
+    let (keys, key_count, tokens) = vocabulary_of(vocabulary)?;
+    let tensors = tensors(shape, tokens);
+    let own = own_keys(shape, tokens);
+    let written = write_all(path, &tensors, [&own.bytes, &keys], key_count + own.count, quantization);
+    written.map_err(|error| InferenceError::ModelFile { path: path.to_owned(), reason: error.to_string() })?;
+    Ok(tensors.iter().map(Tensor::weights).sum())
+}
+
+fn write_all(
+    path: &Path,
+    tensors: &[Tensor],
+    keys: [&[u8]; 2],
+    key_count: u64,
+    quantization: Quantization,
+) -> std::io::Result<()> {
+    let mut file = BufWriter::new(File::create(path)?);
     let mut head = Vec::new();
     head.extend_from_slice(b"GGUF");
     head.extend_from_slice(&3u32.to_le_bytes());
     head.extend_from_slice(&(tensors.len() as u64).to_le_bytes());
-    head.extend_from_slice(&(key_count + own.count).to_le_bytes());
-    head.extend_from_slice(&own.bytes);
-    head.extend_from_slice(&keys);
+    head.extend_from_slice(&key_count.to_le_bytes());
+    head.extend_from_slice(&keys.concat());
     let mut offset = 0u64;
-    for tensor in &tensors {
+    for tensor in tensors {
         let (format, _) = tensor.quantization(quantization).format();
         put_text(&mut head, &tensor.name);
         head.extend_from_slice(&(tensor.shape.len() as u32).to_le_bytes());
@@ -69,11 +94,10 @@ pub(super) fn write(path: &Path, vocabulary: &Path, quantization: Quantization) 
     head.resize(head.len().next_multiple_of(ALIGNMENT as usize), 0);
     file.write_all(&head)?;
     let mut random = Random::new(7);
-    for tensor in &tensors {
+    for tensor in tensors {
         tensor.write(&mut file, quantization, &mut random)?;
     }
-    file.flush()?;
-    Ok(tensors.iter().map(Tensor::weights).sum())
+    file.flush()
 }
 
 struct Tensor {
@@ -128,22 +152,23 @@ impl Tensor {
     }
 }
 
-fn tensors(tokens: u64) -> Vec<Tensor> {
-    let tensor = |name: String, shape: &[u64]| Tensor { name, shape: shape.to_vec() };
-    let mut all = vec![tensor("token_embd.weight".to_owned(), &[WIDTH, tokens])];
-    for layer in 0..LAYERS {
+fn tensors(shape: &Shape, tokens: u64) -> Vec<Tensor> {
+    let tensor = |name: String, lengths: &[u64]| Tensor { name, shape: lengths.to_vec() };
+    let (width, inner_width) = (shape.width, shape.inner_width);
+    let mut all = vec![tensor("token_embd.weight".to_owned(), &[width, tokens])];
+    for layer in 0..shape.layers {
         let name = |part: &str| format!("blk.{layer}.{part}.weight");
-        all.push(tensor(name("attn_norm"), &[WIDTH]));
+        all.push(tensor(name("attn_norm"), &[width]));
         for part in ["attn_q", "attn_k", "attn_v", "attn_output"] {
-            all.push(tensor(name(part), &[WIDTH, WIDTH]));
+            all.push(tensor(name(part), &[width, width]));
         }
-        all.push(tensor(name("ffn_norm"), &[WIDTH]));
-        all.push(tensor(name("ffn_gate"), &[WIDTH, INNER_WIDTH]));
-        all.push(tensor(name("ffn_up"), &[WIDTH, INNER_WIDTH]));
-        all.push(tensor(name("ffn_down"), &[INNER_WIDTH, WIDTH]));
+        all.push(tensor(name("ffn_norm"), &[width]));
+        all.push(tensor(name("ffn_gate"), &[width, inner_width]));
+        all.push(tensor(name("ffn_up"), &[width, inner_width]));
+        all.push(tensor(name("ffn_down"), &[inner_width, width]));
     }
-    all.push(tensor("output_norm.weight".to_owned(), &[WIDTH]));
-    all.push(tensor("output.weight".to_owned(), &[WIDTH, tokens]));
+    all.push(tensor("output_norm.weight".to_owned(), &[width]));
+    all.push(tensor("output.weight".to_owned(), &[width, tokens]));
     all
 }
 
@@ -177,17 +202,17 @@ impl Keys {
     }
 }
 
-fn own_keys(tokens: u64) -> Keys {
+fn own_keys(shape: &Shape, tokens: u64) -> Keys {
     let mut keys = Keys::default();
     keys.text("general.architecture", "llama");
     keys.text("general.name", "random weights");
-    keys.number("llama.context_length", CONTEXT_TOKENS);
-    keys.number("llama.embedding_length", WIDTH as u32);
-    keys.number("llama.block_count", LAYERS as u32);
-    keys.number("llama.feed_forward_length", INNER_WIDTH as u32);
-    keys.number("llama.attention.head_count", HEADS as u32);
-    keys.number("llama.attention.head_count_kv", HEADS as u32);
-    keys.number("llama.rope.dimension_count", (WIDTH / HEADS) as u32);
+    keys.number("llama.context_length", shape.context_tokens);
+    keys.number("llama.embedding_length", shape.width as u32);
+    keys.number("llama.block_count", shape.layers as u32);
+    keys.number("llama.feed_forward_length", shape.inner_width as u32);
+    keys.number("llama.attention.head_count", shape.heads as u32);
+    keys.number("llama.attention.head_count_kv", shape.heads as u32);
+    keys.number("llama.rope.dimension_count", (shape.width / shape.heads) as u32);
     keys.number("llama.vocab_size", tokens as u32);
     keys.float("llama.attention.layer_norm_rms_epsilon", 1e-5);
     keys
@@ -199,14 +224,16 @@ fn put_text(bytes: &mut Vec<u8>, text: &str) {
 }
 
 /// The metadata `tokenizer.*` of a GGUF file as bytes, how many keys that are, and the number of tokens.
-fn vocabulary_of(path: &Path) -> anyhow::Result<(Vec<u8>, u64, u64)> {
-    if std::fs::metadata(path)?.len() > VOCABULARY_FILE_BYTES_MAX {
-        bail!("the file is too large: {VOCABULARY_FILE_BYTES_MAX} bytes at most");
-    }
-    let bytes = std::fs::read(path)?;
+fn vocabulary_of(path: &Path) -> Result<(Vec<u8>, u64, u64), InferenceError> {
+    let unreadable =
+        |error: std::io::Error| InferenceError::ModelFile { path: path.to_owned(), reason: error.to_string() };
+    let mut bytes = Vec::new();
+    // Metadata comes first, and is no longer than this.
+    let file = File::open(path).map_err(unreadable)?;
+    file.take(METADATA_BYTES_MAX).read_to_end(&mut bytes).map_err(unreadable)?;
     let mut reader = Reader { bytes: &bytes, at: 0 };
     if reader.take(4)? != b"GGUF" {
-        bail!("it is no GGUF file");
+        return Err(GgufError::Magic.into());
     }
     reader.take(12)?;
     let (mut kept, mut count, mut tokens) = (Vec::new(), 0, 0);
@@ -224,7 +251,7 @@ fn vocabulary_of(path: &Path) -> anyhow::Result<(Vec<u8>, u64, u64)> {
         }
     }
     if tokens == 0 {
-        bail!("it holds no vocabulary");
+        return Err(GgufError::Malformed("it holds no vocabulary".to_owned()).into());
     }
     Ok((kept, count, tokens))
 }
@@ -235,27 +262,29 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn take(&mut self, count: u64) -> anyhow::Result<&'a [u8]> {
+    fn take(&mut self, count: u64) -> Result<&'a [u8], GgufError> {
         let end = usize::try_from(count).ok().and_then(|count| self.at.checked_add(count));
-        let part = end.and_then(|end| self.bytes.get(self.at..end)).context("the file ends in its metadata")?;
+        let part = end
+            .and_then(|end| self.bytes.get(self.at..end))
+            .ok_or_else(|| GgufError::Malformed("the file ends in its metadata".to_owned()))?;
         self.at += part.len();
         Ok(part)
     }
 
-    fn number<const BYTES: u64>(&mut self) -> anyhow::Result<u64> {
+    fn number<const BYTES: u64>(&mut self) -> Result<u64, GgufError> {
         let mut number = [0; 8];
         let part = self.take(BYTES)?;
         number[..part.len()].copy_from_slice(part);
         Ok(u64::from_le_bytes(number))
     }
 
-    fn text(&mut self) -> anyhow::Result<&'a [u8]> {
+    fn text(&mut self) -> Result<&'a [u8], GgufError> {
         let length = self.number::<8>()?;
         self.take(length)
     }
 
     /// Passes over a value; the length of an array.
-    fn skip_value(&mut self, kind: u64) -> anyhow::Result<u64> {
+    fn skip_value(&mut self, kind: u64) -> Result<u64, GgufError> {
         match kind {
             0 | 1 | 7 => self.take(1)?,
             2 | 3 => self.take(2)?,
@@ -266,57 +295,31 @@ impl<'a> Reader<'a> {
                 let kind = self.number::<4>()?;
                 let length = self.number::<8>()?;
                 if kind == 9 {
-                    bail!("it holds an array of arrays");
+                    return Err(GgufError::Malformed("it holds an array of arrays".to_owned()));
                 }
                 for _ in 0..length {
                     self.skip_value(kind)?;
                 }
                 return Ok(length);
             }
-            other => bail!("it holds a value of the unknown kind {other}"),
+            other => return Err(GgufError::Malformed(format!("it holds a value of the unknown kind {other}"))),
         };
         Ok(0)
     }
 }
 
-/// A generator of numbers that are random enough for weights and questions (xorshift).
-pub(super) struct Random(u64);
+/// A generator of numbers that are random enough for weights (xorshift).
+struct Random(u64);
 
 impl Random {
-    pub(super) fn new(seed: u64) -> Self {
+    fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
-    pub(super) fn next(&mut self) -> u64 {
+    fn next(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    /// One of some.
-    pub(super) fn one_of<'a>(&mut self, all: &[&'a str]) -> &'a str {
-        all.get((self.next() >> 33) as usize % all.len().max(1)).copied().unwrap_or_default()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_model_of_random_weights_is_a_model() {
-        let folder = tempfile::tempdir().unwrap();
-        let vocabulary = folder.path().join("vocabulary.gguf");
-        std::fs::write(&vocabulary, crate::demo::assets::MODELS[0].1).unwrap();
-        let path = folder.path().join("random.gguf");
-        for quantization in [Quantization::Q4_0, Quantization::Q8_0] {
-            let weights = write(&path, &vocabulary, quantization).unwrap();
-            let file = File::open(&path).unwrap();
-            let length = file.metadata().unwrap().len();
-            let header = inference::gguf::Header::read(&file, 0, length).unwrap();
-            assert_eq!((header.architecture.as_str(), header.parameters()), ("llama", weights));
-        }
-        assert!(write(&path, Path::new("Cargo.toml"), Quantization::Q8_0).is_err());
     }
 }

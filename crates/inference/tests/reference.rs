@@ -1,0 +1,121 @@
+//! Log-likelihoods beside a reference that computes each text whole and alone, and tokens beside what llama.cpp's authors
+//! expect of each vocabulary.
+
+#![cfg(feature = "llama")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that meets anything unexpected fails")]
+
+#[path = "support/agreement.rs"]
+mod agreement;
+#[path = "support/quantize.rs"]
+mod quantize;
+#[path = "support/reference.rs"]
+mod reference;
+mod support;
+
+use agreement::{engine, largest_difference, prompts};
+use inference::llama::LlamaEngine;
+use inference::random_model::{self, Quantization, Shape};
+use inference::{Engine as _, Profile, ScorePrompt, ScoreRequest, Scored};
+use support::{demo_model, shared};
+
+const SMALL: Shape = Shape { width: 128, layers: 3, heads: 4, inner_width: 256, context_tokens: 1024 };
+
+#[test]
+fn log_likelihoods_are_those_of_the_whole_text_computed_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let precise = folder.path().join("f32.gguf");
+    random_model::write(&precise, &demo_model(4), &SMALL, Quantization::F32).unwrap();
+    for profile in [Profile::Exact, Profile::Fast] {
+        let difference = largest_difference(&precise, profile);
+        assert!(difference.absolute < 1e-3, "{profile:?}: {difference:?}");
+    }
+    // Numbers of few bits are rounded in other places when other tokens are computed with them.
+    for (model, tolerance) in [(demo_model(4), 0.002), (quantize::four_bit(&demo_model(4), folder.path()), 0.1)] {
+        for profile in [Profile::Exact, Profile::Fast] {
+            let difference = largest_difference(&model, profile);
+            assert!(difference.relative < tolerance, "{} {profile:?}: {difference:?}", model.display());
+        }
+    }
+}
+
+#[test]
+fn fast_answers_as_exact_does_within_a_tolerance_whatever_the_order() {
+    let model = demo_model(4);
+    let prompts = prompts();
+    let score = |engine: &mut LlamaEngine, prompts: Vec<ScorePrompt>| {
+        engine.score(&ScoreRequest { system_prompt: None, prompts }, &mut |_| ()).unwrap()
+    };
+    let expected = score(&mut engine(&model, Profile::Exact), prompts.clone());
+    let mut fast = engine(&model, Profile::Fast);
+    assert_eq!(fast.describe().unwrap().profile, "fast");
+    let mut backwards = score(&mut fast, prompts.iter().rev().cloned().collect());
+    backwards.reverse();
+    for results in [score(&mut fast, prompts.clone()), backwards] {
+        for (fast, exact) in results.iter().zip(&expected) {
+            let (Scored::Likelihoods(fast), Scored::Likelihoods(exact)) = (fast, exact) else { panic!("they fit") };
+            assert_eq!(fast.len(), exact.len());
+            for (fast, exact) in fast.iter().zip(exact) {
+                let difference = (fast.log_probability - exact.log_probability).abs();
+                assert!(difference < 0.005 * (1.0 - exact.log_probability), "{fast:?} {exact:?}");
+            }
+        }
+    }
+    // What does not fit, has no continuation, or has more than a pack holds is in its place all the same.
+    let odd = vec![
+        ScorePrompt { prompt: "the park ".repeat(4000), continuations: vec![" A".to_owned()] },
+        ScorePrompt { prompt: prompts[1].prompt.clone(), continuations: Vec::new() },
+        ScorePrompt { prompt: prompts[1].prompt.clone(), continuations: vec![" A".to_owned(); 200] },
+        prompts[0].clone(),
+    ];
+    let results = score(&mut fast, odd);
+    assert_eq!(results[0], Scored::ContextExceeded);
+    assert_eq!(results[1], Scored::Likelihoods(Vec::new()));
+    assert!(matches!(&results[2], Scored::Likelihoods(all) if all.len() == 200 && all[0] == all[199]));
+    assert!(matches!(&results[3], Scored::Likelihoods(all) if all.len() == 4));
+}
+
+#[test]
+fn what_must_be_computed_is_counted_once_for_all_that_share_it() {
+    let mut engine = engine(&demo_model(4), Profile::Exact);
+    let mut count = |texts: &[(&str, &[&str])]| {
+        let prompts = texts.iter().map(|(prompt, continuations)| ScorePrompt {
+            prompt: (*prompt).to_owned(),
+            continuations: continuations.iter().map(|&text| text.to_owned()).collect(),
+        });
+        engine.distinct_tokens(&ScoreRequest { system_prompt: None, prompts: prompts.collect() }).unwrap()
+    };
+    let one = count(&[("Context: It was a long day.", &[" A", " B"])]);
+    assert_eq!(count(&[("Context: It was a long day.", &[" A"]), ("Context: It was a long day.", &[" B"])]), one);
+    assert!(count(&[("Context: It was a long day.", &[" A and so on"])]) > one);
+}
+
+#[test]
+fn tokenizers_do_what_the_authors_of_llama_cpp_expect() {
+    let mut seen = 0;
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["bert-bge", "gpt-2", "llama-spm", "phi-3", "starcoder"] {
+        let file = |end: &str| shared(&format!("vocab/ggml-vocab-{name}.gguf{end}"));
+        let (Some(vocabulary), Some(texts), Some(expected)) = (file(""), file(".inp"), file(".out")) else { continue };
+        let model = folder.path().join(format!("{name}.gguf"));
+        let shape = Shape { width: 32, layers: 1, heads: 1, inner_width: 32, context_tokens: 512 };
+        random_model::write(&model, &vocabulary, &shape, Quantization::Q8_0).unwrap();
+        let mut engine = engine(&model, Profile::Exact);
+        let texts = std::fs::read_to_string(texts).unwrap();
+        let expected = std::fs::read_to_string(expected).unwrap();
+        let mut cases = 0;
+        for (text, line) in texts.split("\n__ggml_vocab_test__\n").zip(expected.lines()) {
+            let tokens: Vec<i32> = line.split_whitespace().map(|token| token.parse().unwrap()).collect();
+            assert_eq!(engine.tokenize(text).unwrap(), tokens, "{name}: {text:?}");
+            cases += 1;
+        }
+        assert!(cases >= 46, "{name}: {cases}");
+        seen += 1;
+    }
+    if seen == 0 {
+        use std::io::Write as _;
+        let _ = writeln!(
+            std::io::stderr(),
+            "tokenizers_do_what_the_authors_of_llama_cpp_expect was skipped: the folder of shared data is absent"
+        );
+    }
+}
