@@ -124,7 +124,10 @@ fn scores_are_bit_equal_over_runs_order_neighbours_threads_and_batching() {
     let folder = tempfile::tempdir().unwrap();
     for (model, prompts) in [
         (Some(demo_model(4)), mixed_prompts(1, 30)),
-        (Some(quantize::four_bit(&demo_model(4), folder.path())), mixed_prompts(1, 30)),
+        (
+            Some(quantize::quantized(&demo_model(4), folder.path(), llama_cpp_sys_2::LLAMA_FTYPE_MOSTLY_Q4_0)),
+            mixed_prompts(1, 30),
+        ),
         (Some(long_context_model(folder.path())), mixed_prompts(8, 9)),
         (shared("models/social-l3-best-f16.gguf"), mixed_prompts(1, 30)),
         (shared("models/tinystories-281k-f32.gguf"), mixed_prompts(0, 15)),

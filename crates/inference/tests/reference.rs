@@ -30,7 +30,10 @@ fn log_likelihoods_are_those_of_the_whole_text_computed_alone() {
         assert!(difference.absolute < 1e-3, "{profile:?}: {difference:?}");
     }
     // Numbers of few bits are rounded in other places when other tokens are computed with them.
-    for (model, tolerance) in [(demo_model(4), 0.002), (quantize::four_bit(&demo_model(4), folder.path()), 0.1)] {
+    for (model, tolerance) in [
+        (demo_model(4), 0.002),
+        (quantize::quantized(&demo_model(4), folder.path(), llama_cpp_sys_2::LLAMA_FTYPE_MOSTLY_Q4_0), 0.1),
+    ] {
         for profile in [Profile::Exact, Profile::Fast] {
             let difference = largest_difference(&model, profile);
             assert!(difference.relative < tolerance, "{} {profile:?}: {difference:?}", model.display());

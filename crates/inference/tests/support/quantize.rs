@@ -8,11 +8,6 @@ use std::path::{Path, PathBuf};
 
 use llama_cpp_sys_2 as sys;
 
-/// A copy of `model` with 4-bit weights, whose kernels compute several columns at once.
-pub(crate) fn four_bit(model: &Path, folder: &Path) -> PathBuf {
-    quantized(model, folder, sys::LLAMA_FTYPE_MOSTLY_Q4_0)
-}
-
 /// A copy of `model` in the format of this number.
 pub(crate) fn quantized(model: &Path, folder: &Path, format: sys::llama_ftype) -> PathBuf {
     let copy = folder.join(format!("format-{format}.gguf"));
