@@ -176,18 +176,9 @@ fn evaluate_task(
     let evaluation = found.task.evaluation(&splits, &plan.options)?;
     let requests = (0..evaluation.len()).map(|number| evaluation.requests(number)).collect::<Result<Vec<_>, _>>()?;
     let protocol = evaluation.protocol(profile_of(plan), None);
-    // What was answered counts for the same questions to the same file under the same protocol and engine.
-    let engine = &engines.description;
-    let key = format!(
-        "{protocol} {data_hash} {}{} {} {}",
-        model.file_hash,
-        model.served_name(),
-        engine.engine,
-        engine.profile
-    );
-    let key = sha256(key.as_bytes()).to_hex();
+    let key = journal_key(&protocol, &data_hash, model, &engines.description);
     let name = report::sanitized(&found.name);
-    let mut journal = Journal::open(&folder.join(format!("answers_{name}_{}.jsonl", &key[..16])))?;
+    let mut journal = Journal::open(&folder.join(format!("answers_{name}_{key}.jsonl")))?;
     let asked: Vec<Asked> = requests
         .iter()
         .enumerate()
@@ -236,6 +227,13 @@ fn evaluate_task(
         ties,
         seconds: began.elapsed().as_secs_f64(),
     })
+}
+
+/// What was answered counts for the same questions to the same file under the same protocol and engine.
+fn journal_key(protocol: &str, data_hash: &str, model: &LocalModel, engine: &inference::Description) -> String {
+    let (file, served) = (&model.file_hash, model.served_name());
+    let key = format!("{protocol} {data_hash} {file}{served} {} {}", engine.engine, engine.profile);
+    sha256(key.as_bytes()).to_hex()[..16].to_owned()
 }
 
 /// The profile as a protocol names it. What a server computes together is unknown.
