@@ -2,7 +2,7 @@
 //! expect of each vocabulary.
 
 #![cfg(feature = "llama")]
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that meets anything unexpected fails")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that meets anything unexpected fails")]
 
 #[path = "support/agreement.rs"]
 mod agreement;
