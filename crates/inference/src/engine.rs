@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::InferenceError;
 use crate::limits::CONTEXT_TOKENS_DEFAULT;
-use crate::request::{Embedded, GenerateRequest, Generated, Progress, ScoreRequest, Scored};
+use crate::request::{Embedded, GenerateRequest, Generated, Likelihood, Progress, ScorePrompt, ScoreRequest, Scored};
 
 /// Something that makes a model answer. One model is loaded at a time; loading another replaces it.
 ///
@@ -31,6 +31,28 @@ pub trait Engine: Send {
         request: &ScoreRequest,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Vec<Scored>, InferenceError>;
+
+    /// How likely each text is as a whole, whatever its length. Results are in the order of the texts.
+    ///
+    /// What is longer than the context is cut as lm-evaluation-harness does (`get_rolling_token_windows` with one token of
+    /// context): windows of a whole context, the last of which goes back as far as it can; each token counts once.
+    ///
+    /// # Errors
+    /// [`InferenceError::Request`] if the engine cannot cut, and a text is longer than its context.
+    fn score_rolling(
+        &mut self,
+        texts: &[String],
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Vec<Likelihood>, InferenceError> {
+        let prompt = |text: &String| ScorePrompt { prompt: String::new(), continuations: vec![text.clone()] };
+        let request = ScoreRequest { system_prompt: None, prompts: texts.iter().map(prompt).collect() };
+        let too_long = || InferenceError::Request { reason: "a text is longer than the model's context".to_owned() };
+        let scored = self.score(&request, progress)?.into_iter().map(|scored| match scored {
+            Scored::Likelihoods(likelihoods) => likelihoods.first().copied().ok_or_else(too_long),
+            Scored::ContextExceeded => Err(too_long()),
+        });
+        scored.collect()
+    }
 
     /// Continues each prompt greedily. Results are in the order of the prompts.
     fn generate(

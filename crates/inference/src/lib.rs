@@ -34,7 +34,9 @@ pub use child::{ChildEngine, ChildOptions, ChildProgram};
 pub use engine::{Description, Engine, EngineOptions, LoadedModel, ModelFile, Profile};
 pub use error::{Blame, InferenceError};
 pub use grammar::{Choice, Grammar};
-pub use request::{Embedded, Finish, GenerateRequest, Generated, Progress, ScorePrompt, ScoreRequest, Scored};
+pub use request::{
+    Embedded, Finish, GenerateRequest, Generated, Likelihood, Progress, ScorePrompt, ScoreRequest, Scored,
+};
 
 /// The engine that runs models in this process, where the crate was built with one.
 ///

@@ -17,6 +17,9 @@ pub const CONTEXT_TOKENS_DEFAULT: u32 = 4096;
 /// quadratic time.
 pub const TEXT_BYTES_PER_TOKEN: usize = 8;
 
+/// Bytes of a text that is scored as a whole in windows of the context: a long book.
+pub const ROLLING_TEXT_BYTES_MAX: usize = 4 << 20;
+
 /// Tokens in one computation of the profile `exact`: a prompt's tail with its continuations is mostly one.
 pub const EXACT_BATCH_TOKENS: usize = 256;
 

@@ -1,6 +1,6 @@
 //! The engine that asks a server, against servers of different abilities on this machine.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that meets anything unexpected fails")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that meets anything unexpected fails")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -2,7 +2,7 @@
 //! expect of each vocabulary.
 
 #![cfg(feature = "llama")]
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that meets anything unexpected fails")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that meets anything unexpected fails")]
 
 #[path = "support/agreement.rs"]
 mod agreement;
@@ -16,6 +16,7 @@ use agreement::{engine, largest_difference, prompts};
 use inference::llama::LlamaEngine;
 use inference::random_model::{self, Quantization, Shape};
 use inference::{Engine as _, Profile, ScorePrompt, ScoreRequest, Scored};
+use reference::Reference;
 use support::{demo_model, shared};
 
 const SMALL: Shape = Shape { width: 128, layers: 3, heads: 4, inner_width: 256, context_tokens: 1024 };
@@ -90,6 +91,45 @@ fn what_must_be_computed_is_counted_once_for_all_that_share_it() {
     let one = count(&[("Context: It was a long day.", &[" A", " B"])]);
     assert_eq!(count(&[("Context: It was a long day.", &[" A"]), ("Context: It was a long day.", &[" B"])]), one);
     assert!(count(&[("Context: It was a long day.", &[" A and so on"])]) > one);
+}
+
+#[test]
+fn a_text_longer_than_the_context_is_scored_in_windows_each_token_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = folder.path().join("short.gguf");
+    let short = Shape { context_tokens: 24, ..SMALL };
+    random_model::write(&model, &demo_model(4), &short, Quantization::F32).unwrap();
+    let mut engine = engine(&model, Profile::Exact);
+    let text = prompts()[0].prompt.clone();
+    let tokens = engine.tokenize(&text[..20]).unwrap().len();
+    assert!(tokens < 24);
+    let rolled = engine.score_rolling(&[text.clone(), text[..20].to_owned(), String::new()], &mut |_| ()).unwrap();
+    // What fits is what it is as a continuation of nothing.
+    let prompt = |text: &str| ScorePrompt { prompt: String::new(), continuations: vec![text.to_owned()] };
+    let scored = engine
+        .score(&ScoreRequest { system_prompt: None, prompts: vec![prompt(&text[..20]), prompt(&text)] }, &mut |_| ());
+    let scored = scored.unwrap();
+    assert_eq!(scored[0], Scored::Likelihoods(vec![rolled[1]]));
+    assert_eq!(scored[1], Scored::ContextExceeded, "a continuation is never cut");
+    assert_eq!(rolled[2].log_probability.to_bits(), 0f64.to_bits());
+
+    // The windows, one by one, through the reference.
+    let mut reference = Reference::open(&model);
+    let whole: Vec<i32> = reference.start_token().into_iter().chain(long_tokens(&text)).collect();
+    let (mut scored, mut sum) = (1, 0.0);
+    while scored < whole.len() {
+        let end = whole.len().min(scored + 24);
+        let start = if scored == 1 { 0 } else { end - 25 };
+        sum += reference.log_probability(&whole[start..end], scored - start);
+        scored = end;
+    }
+    assert!(whole.len() > 60 && (rolled[0].log_probability - sum).abs() < 1e-3, "{} {sum}", rolled[0].log_probability);
+}
+
+/// The tokens of a text that is too long for a short context.
+fn long_tokens(text: &str) -> Vec<i32> {
+    // The vocabulary is that of the demo, whose models take longer texts.
+    engine(&demo_model(4), Profile::Exact).tokenize(text).unwrap()
 }
 
 #[test]

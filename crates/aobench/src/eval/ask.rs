@@ -22,7 +22,8 @@ pub(super) type Answers = Vec<Response>;
 
 /// Where the answer to a request is: the prompt, and the continuation in it.
 enum Place {
-    Scored { prompt: usize, continuation: usize, is_rolling: bool },
+    Scored { prompt: usize, continuation: usize },
+    Rolled { text: usize },
     Generated { prompt: usize },
 }
 
@@ -30,6 +31,7 @@ enum Place {
 #[derive(Default)]
 struct Batch<'a> {
     scores: Vec<ScorePrompt>,
+    rolling: Vec<String>,
     texts: Vec<String>,
     generation: Option<&'a GenerationConfig>,
 }
@@ -49,22 +51,23 @@ pub(super) fn ask(engine: &mut dyn Engine, documents: &[Asked]) -> anyhow::Resul
     } else {
         engine.score(&ScoreRequest { system_prompt: None, prompts: batch.scores }, &mut |_| ())?
     };
+    let rolled =
+        if batch.rolling.is_empty() { Vec::new() } else { engine.score_rolling(&batch.rolling, &mut |_| ())? };
     let generated = match batch.generation {
         None => Vec::new(),
         Some(generation) => engine.generate(&request(batch.texts, generation), &mut |_| ())?,
     };
     let answer = |document: usize, place: &Place| match place {
-        Place::Scored { prompt, continuation, is_rolling } => match scored.get(*prompt) {
+        Place::Scored { prompt, continuation } => match scored.get(*prompt) {
             Some(Scored::Likelihoods(likelihoods)) => {
-                let likelihood = likelihoods.get(*continuation).ok_or_else(|| anyhow!("the engine left one out"))?;
-                Ok(if *is_rolling {
-                    Response::Rolling(likelihood.log_probability)
-                } else {
-                    Response::Loglikelihood { loglikelihood: likelihood.log_probability, greedy: likelihood.is_greedy }
-                })
+                let likelihood = likelihoods.get(*continuation).ok_or_else(left_out)?;
+                Ok(Response::Loglikelihood { loglikelihood: likelihood.log_probability, greedy: likelihood.is_greedy })
             }
             _ => Err(too_long(document)),
         },
+        Place::Rolled { text } => {
+            rolled.get(*text).map(|likelihood| Response::Rolling(likelihood.log_probability)).ok_or_else(left_out)
+        }
         Place::Generated { prompt } => match generated.get(*prompt) {
             Some(generated) if generated.finish != Finish::ContextExceeded => {
                 Ok(Response::Text(generated.text.clone()))
@@ -89,11 +92,11 @@ impl<'a> Batch<'a> {
                 }
                 let continuations = &mut self.scores[prompt].continuations;
                 continuations.push(continuation.clone());
-                Ok(Place::Scored { prompt, continuation: continuations.len() - 1, is_rolling: false })
+                Ok(Place::Scored { prompt, continuation: continuations.len() - 1 })
             }
             Request::LoglikelihoodRolling { text } => {
-                self.scores.push(ScorePrompt { prompt: String::new(), continuations: vec![text.clone()] });
-                Ok(Place::Scored { prompt: self.scores.len() - 1, continuation: 0, is_rolling: true })
+                self.rolling.push(text.clone());
+                Ok(Place::Rolled { text: self.rolling.len() - 1 })
             }
             Request::Generate { context, generation } => {
                 if generation.do_sample && generation.temperature > 0.0 {
@@ -122,6 +125,10 @@ fn request(prompts: Vec<String>, generation: &GenerationConfig) -> GenerateReque
         max_bytes: GENERATED_BYTES_MAX,
         stop: generation.until.clone(),
     }
+}
+
+fn left_out() -> anyhow::Error {
+    anyhow!("the engine left one out")
 }
 
 fn too_long(document: usize) -> anyhow::Error {

@@ -198,18 +198,9 @@ fn evaluate_task(
     let asked = (0..evaluation.len()).map(asked).collect::<Result<Vec<_>, _>>()?;
     let template = chat.map(|chat| (chat.template.as_str(), chat.multiturn));
     let protocol = evaluation.protocol(profile_of(plan), template);
-    // What was answered counts for the same questions to the same file under the same protocol and engine.
-    let engine = &engines.description;
-    let key = format!(
-        "{protocol} {data_hash} {}{} {} {}",
-        model.file_hash,
-        model.served_name(),
-        engine.engine,
-        engine.profile
-    );
-    let key = sha256(key.as_bytes()).to_hex();
+    let key = journal_key(&protocol, &data_hash, model, &engines.description);
     let name = report::sanitized(&found.name);
-    let mut journal = Journal::open(&folder.join(format!("answers_{name}_{}.jsonl", &key[..16])))?;
+    let mut journal = Journal::open(&folder.join(format!("answers_{name}_{key}.jsonl")))?;
     let missing: Vec<Asked> = asked.iter().filter(|asked| journal.answers(asked).is_none()).cloned().collect();
     let bar = output.bar(asked.len() as u64, "evaluating");
     bar.set_message(found.name.clone());
@@ -253,6 +244,13 @@ fn evaluate_task(
         ties,
         seconds: began.elapsed().as_secs_f64(),
     })
+}
+
+/// What was answered counts for the same questions to the same file under the same protocol and engine.
+fn journal_key(protocol: &str, data_hash: &str, model: &LocalModel, engine: &inference::Description) -> String {
+    let (file, served) = (&model.file_hash, model.served_name());
+    let key = format!("{protocol} {data_hash} {file}{served} {} {}", engine.engine, engine.profile);
+    sha256(key.as_bytes()).to_hex()[..16].to_owned()
 }
 
 /// The profile as a protocol names it. What a server computes together is unknown.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::{Description, EngineOptions, LoadedModel, ModelFile};
 use crate::error::InferenceError;
-use crate::request::{Embedded, GenerateRequest, Generated, Progress, ScoreRequest, Scored};
+use crate::request::{Embedded, GenerateRequest, Generated, Likelihood, Progress, ScoreRequest, Scored};
 use crate::sandbox::Limits;
 
 /// From the parent.
@@ -18,6 +18,8 @@ pub(super) enum Order {
     Tokenize(String),
     /// Log-likelihoods.
     Score(ScoreRequest),
+    /// Log-likelihoods of whole texts.
+    Roll(Vec<String>),
     /// Texts.
     Generate(GenerateRequest),
     /// Vectors.
@@ -36,6 +38,7 @@ pub(super) enum Reply {
     Description(Description),
     Tokens(Vec<i32>),
     Scored(Vec<Scored>),
+    Rolled(Vec<Likelihood>),
     Generated(Vec<Generated>),
     Embedded(Vec<Embedded>),
     Probed(Probed),

@@ -10,7 +10,7 @@ use super::message::{Order, Probed, Reply};
 use super::watch::RunningChild;
 use crate::engine::{Description, Engine, EngineOptions, LoadedModel, ModelFile};
 use crate::error::InferenceError;
-use crate::request::{Embedded, GenerateRequest, Generated, Progress, ScorePrompt, ScoreRequest, Scored};
+use crate::request::{Embedded, GenerateRequest, Generated, Likelihood, Progress, ScorePrompt, ScoreRequest, Scored};
 use crate::sandbox::Limits;
 
 /// A child is replaced by a fresh one after this time, before it can run out of its processor time.
@@ -244,6 +244,19 @@ impl Engine for ChildEngine {
             Reply::Scored(results) => self.checked(results, request.prompts.len(), |index, scored| {
                 is_sound_score(request.prompts.get(index), scored)
             }),
+            other => Err(self.nonsense(&other)),
+        }
+    }
+
+    fn score_rolling(
+        &mut self,
+        texts: &[String],
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Vec<Likelihood>, InferenceError> {
+        match self.ask(&Order::Roll(texts.to_vec()), progress)? {
+            Reply::Rolled(results) => {
+                self.checked(results, texts.len(), |_, likelihood| likelihood.log_probability.is_finite())
+            }
             other => Err(self.nonsense(&other)),
         }
     }

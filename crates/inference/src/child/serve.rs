@@ -112,6 +112,7 @@ fn answer(engine: &mut dyn Engine, order: Order, output: &mut impl Write) -> Res
         Order::Describe => Reply::Description(engine.describe()?),
         Order::Tokenize(text) => Reply::Tokens(engine.tokenize(&text)?),
         Order::Score(request) => Reply::Scored(engine.score(&request, &mut progress)?),
+        Order::Roll(texts) => Reply::Rolled(engine.score_rolling(&texts, &mut progress)?),
         Order::Generate(request) => Reply::Generated(engine.generate(&request, &mut progress)?),
         Order::Embed(texts) => Reply::Embedded(engine.embed(&texts, &mut progress)?),
         Order::Probe => Reply::Probed(probe()),

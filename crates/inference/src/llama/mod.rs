@@ -11,6 +11,7 @@ mod likelihood;
 mod model;
 mod output_text;
 mod rate;
+mod rolling;
 mod schedule;
 mod trie;
 
@@ -18,7 +19,9 @@ use crate::engine::{Description, Engine, EngineOptions, LoadedModel, ModelFile, 
 use crate::error::InferenceError;
 use crate::limits::TEXT_BYTES_PER_TOKEN;
 use crate::prefix::trie_order;
-use crate::request::{Embedded, Finish, GenerateRequest, Generated, Progress, ScorePrompt, ScoreRequest, Scored};
+use crate::request::{
+    Embedded, Finish, GenerateRequest, Generated, Likelihood, Progress, ScorePrompt, ScoreRequest, Scored,
+};
 use model::{Model, Purpose, Vocabulary};
 
 pub use backend::send_log_to_standard_error;
@@ -97,6 +100,20 @@ impl Engine for LlamaEngine {
             Profile::Exact => in_trie_order(&encoded, progress, |prompt| prompt.score(model)),
             Profile::Fast => fast::score(model, &encoded, progress),
         }
+    }
+
+    fn score_rolling(
+        &mut self,
+        texts: &[String],
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Vec<Likelihood>, InferenceError> {
+        let model = self.made_to(Purpose::Continue)?;
+        let mut results = Vec::with_capacity(texts.len());
+        for (prompt, text) in texts.iter().enumerate() {
+            results.push(model.score_rolling(text)?);
+            progress(Progress { prompt, finished: prompt + 1, total: texts.len() });
+        }
+        Ok(results)
     }
 
     fn generate(

@@ -31,6 +31,9 @@ pub(super) const CHUNK_TOKENS: usize = 64;
 /// Architectures that need an encoder's run before they continue a text.
 const NEITHER: [&str; 2] = ["t5", "t5encoder"];
 
+/// Layers that a graphics processor computes: all of them where the crate was built for one.
+const GPU_LAYERS: u32 = if cfg!(any(feature = "cuda", feature = "metal", feature = "vulkan")) { 1000 } else { 0 };
+
 /// What a model is made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
@@ -103,7 +106,7 @@ impl Model {
         let backend = backend::start()?;
         let (opened, header) = check(file)?;
         backend::take_reason();
-        let parameters = LlamaModelParams::default().with_n_gpu_layers(0);
+        let parameters = LlamaModelParams::default().with_n_gpu_layers(GPU_LAYERS);
         let model = LlamaModel::load_from_file(backend, reopened(&opened, &file.path), &parameters)
             .map_err(|error| InferenceError::Model { reason: reason_or(&error.to_string()) })?;
         let context_tokens = match model.n_ctx_train() {

@@ -1,6 +1,7 @@
 //! Models in other number formats, made by llama.cpp: other formats run through other kernels.
 
 #![expect(unsafe_code, reason = "llama.cpp's quantiser is only reachable through its C interface")]
+#![allow(dead_code, reason = "each program uses a part")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
 use std::ffi::CString;
