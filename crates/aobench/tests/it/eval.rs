@@ -171,10 +171,19 @@ fn what_would_score_like_chance_is_refused_before_a_model_is_loaded() {
     assert!(error.contains("colours.yaml") && error.contains("GGUF"), "{error}");
 }
 
-/// A model of the demo with a chat template. What is added is a multiple of 32 bytes, so that the tensors stay where their
+/// A model of the demo whose own chat template has another name, so that nobody finds it.
+fn without_chat_template(level: u32) -> Vec<u8> {
+    let mut bytes = std::fs::read(model(level)).unwrap();
+    let key = b"tokenizer.chat_template";
+    let place = bytes.windows(key.len()).position(|window| window == key).unwrap();
+    bytes[place..place + key.len()].copy_from_slice(b"tokenizer.talk_template");
+    bytes
+}
+
+/// The same with another chat template. What is added is a multiple of 32 bytes, so that the tensors stay where their
 /// alignment wants them.
 fn with_chat_template(level: u32, template: &str) -> Vec<u8> {
-    let mut bytes = std::fs::read(model(level)).unwrap();
+    let mut bytes = without_chat_template(level);
     let key = b"tokenizer.chat_template";
     let mut template = template.to_owned();
     template.push_str("{#");
@@ -228,7 +237,8 @@ fn contexts_are_written_by_the_chat_template_of_the_model() {
     assert!(context.starts_with("[user] Context: ") && context.ends_with("Answer:\n"), "{context:?}");
 
     let refused = |model: &str| refusal(folder, &["eval", "--model", model, "--task", "demo", "--apply-chat-template"]);
-    assert!(refused(&model(3)).contains("has no chat template"), "{}", refused(&model(3)));
+    std::fs::write(folder.join("none.gguf"), without_chat_template(3)).unwrap();
+    assert!(refused("none.gguf").contains("has no chat template"), "{}", refused("none.gguf"));
     assert!(refused("loud.gguf").contains("changes the messages"), "{}", refused("loud.gguf"));
 }
 
