@@ -76,7 +76,7 @@ class Process {
   async shows (code) {
     const { Output, Error: reason } = await this.eval(code)
     assert(!reason, reason)
-    return Output.data?.output ?? Output.data
+    return String(Output.data?.output ?? Output.data)
   }
 
   /** Waits until a piece of Lua shows what is expected. */
