@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 
-const CHECK_MS = 60_000
+const CHECK_MS = 180_000
 
 /** The checks in the order in which they were named. */
 const checks = []
