@@ -153,6 +153,10 @@ impl DatasetPage {
         if title.trim().is_empty() { format!("Dataset {}", self.id.short()) } else { title }
     }
 
+    fn task_name(&self) -> String {
+        name(&self.about.task)
+    }
+
     fn license(&self) -> String {
         let license = name(&self.about.license);
         if license.trim().is_empty() { "not stated".to_owned() } else { license }

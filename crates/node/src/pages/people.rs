@@ -75,6 +75,16 @@ struct Named {
     module: String,
 }
 
+impl Named {
+    fn name(&self) -> String {
+        name(&self.name)
+    }
+
+    fn module(&self) -> String {
+        name(&self.module)
+    }
+}
+
 impl Upload {
     fn name(&self) -> String {
         name(&self.name)
@@ -143,7 +153,7 @@ impl ModelPage {
 impl AddressPage {
     fn title(&self) -> String {
         match &self.process {
-            Some(process) => format!("Process {}", name(&process.name)),
+            Some(process) => format!("Process {}", process.name()),
             None => format!("Address {}", self.id.short()),
         }
     }
@@ -199,7 +209,8 @@ pub(crate) async fn address_page(
         let _request = one_more(&shared.requests, "requests")?;
         let (id, form) = caller.id_and_form(&asked)?;
         let process = shared.blocking(move |core| core.process(&id)).await.ok();
-        let process = process.map(|process| json!({ "name": process.name, "module": process.module }));
+        let process =
+            process.map(|process| json!({ "name": process.name.unwrap_or_default(), "module": process.module }));
         let balance = match named(&shared, "token") {
             Ok(token) => {
                 let tags = action("Balance").with("Recipient", id.to_string());

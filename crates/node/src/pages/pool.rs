@@ -260,7 +260,7 @@ pub(crate) async fn events(
             };
             if board != shown {
                 shown.clone_from(&board);
-                let event = Event::default().event("board").data(board);
+                let event = Event::default().event("board").data(board.replace('\r', " "));
                 return Some((Ok::<_, Infallible>(event), (shared, first, shown, waiting)));
             }
             shared.unless_stopping(progress.changed()).await?.ok()?;
