@@ -95,7 +95,7 @@ async fn what_is_not_supported_says_so() {
     assert_eq!(running.post("/", message.to_bytes()).await.status, 202);
     for (query, status, code) in [
         (format!("process-id={token}"), 400, "bad-assignment"),
-        (format!("process-id={token}&assign={nobody}"), 404, "not-found"),
+        (format!("process-id={token}&assign={nobody}"), 422, "not-assignable"),
         (format!("process-id={nobody}&assign={}", message.id()), 404, "unknown-process"),
         // It was signed for the token: nobody may have it carried out once more, or elsewhere.
         (format!("process-id={token}&assign={}", message.id()), 422, "not-assignable"),
