@@ -11,7 +11,7 @@ use crate::arguments::GlobalArguments;
 use crate::config::Config;
 use crate::eval::compare::{self, Comparison, Selection, Standing};
 use crate::eval::source::DataArgument;
-use crate::eval::{self, Plan};
+use crate::eval::{self, Evaluated, Plan};
 use crate::output::{Column, Output, table};
 
 /// What can be typed after `aobench eval`.
@@ -179,27 +179,27 @@ pub(crate) async fn run(global: &GlobalArguments, arguments: EvalArguments, outp
     };
     let evaluated = eval::run(plan, output).await?;
     let results: Vec<_> = evaluated.iter().map(|one| &one.results).collect();
-    output.result(&results, |_| {
-        let parts = evaluated.iter().map(|one| {
-            let config = &one.results["config"];
-            let model = one.results["model_name"].as_str().unwrap_or_default();
-            // Scores are compared only under the same protocol, so it stands beside each.
-            let protocols = one.results["aobench"]["protocols"].as_object().into_iter().flatten();
-            let protocols =
-                protocols.map(|(task, id)| format!("protocol of {task}: {}\n", id.as_str().unwrap_or_default()));
-            let protocols = protocols.collect::<Vec<_>>().concat();
-            format!(
-                "aobench (model={model}), limit: {}, batch_size: {}, profile: {} ({})\n{}{protocols}results in {}",
-                config["limit"],
-                config["batch_size"].as_str().unwrap_or_default(),
-                one.results["aobench"]["engine"]["profile"].as_str().unwrap_or_default(),
-                one.results["aobench"]["engine"]["engine"].as_str().unwrap_or_default(),
-                one.table,
-                one.path.display()
-            )
-        });
-        parts.collect::<Vec<_>>().join("\n\n")
-    })
+    output.result(&results, |_| evaluated.iter().map(summary).collect::<Vec<_>>().join("\n\n"))
+}
+
+/// A model's table in the manner of lm-evaluation-harness, with what it takes to compare it with another.
+fn summary(evaluated: &Evaluated) -> String {
+    let results = &evaluated.results;
+    let (config, engine) = (&results["config"], &results["aobench"]["engine"]);
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    // Scores are compared only under the same protocol, so it stands beside each.
+    let protocols = results["aobench"]["protocols"].as_object().into_iter().flatten();
+    let protocols: String = protocols.map(|(task, id)| format!("protocol of {task}: {}\n", text(id))).collect();
+    format!(
+        "aobench (model={}), limit: {}, batch_size: {}, profile: {} ({})\n{}{protocols}results in {}",
+        text(&results["model_name"]),
+        config["limit"],
+        text(&config["batch_size"]),
+        text(&engine["profile"]),
+        text(&engine["engine"]),
+        evaluated.table,
+        evaluated.path.display()
+    )
 }
 
 /// Several results, the best first, each with the ranks that it may have.

@@ -179,7 +179,9 @@ async fn programs_in_other_pages_may_ask_and_pages_load_nothing_from_elsewhere()
     assert!(home.header("content-security-policy").starts_with("default-src 'self'"));
     assert_eq!(home.header("x-content-type-options"), "nosniff");
     let html = String::from_utf8(home.body).unwrap();
-    for forbidden in ["<script", "style=", "http://", "https://", "onclick="] {
+    let scripts = html.matches("<script").count();
+    assert_eq!(html.matches(r#"<script type="module" src="/script/"#).count(), scripts, "a script in the page itself");
+    for forbidden in ["style=", "http://", "https://", "onclick="] {
         let found = html.contains(forbidden);
         assert!(!found, "{forbidden} in the home page");
     }

@@ -12,7 +12,8 @@ use crate::limits::{ENTRIES_PER_PARTICIPANT_MAX, ENTRIES_PER_POOL_MAX};
 use crate::payload::{json, only, parsed, quoted};
 use crate::{Fault, readable};
 
-/// The data of a Join-Pool message. `model` is the upload of a model, or the hash of a set of documents; `dataset` is the id of a pool, or of a dataset that has one open pool.
+/// The data of a Join-Pool message. `model` is the upload of a model, or the hash of a set of documents; `dataset` is the
+/// id of a pool, or of a dataset that has one open pool.
 #[derive(Debug, Deserialize)]
 struct Join {
     dataset: String,
