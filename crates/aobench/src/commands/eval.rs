@@ -189,7 +189,8 @@ fn summary(evaluated: &Evaluated) -> String {
     let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
     // Scores are compared only under the same protocol, so it stands beside each.
     let protocols = results["aobench"]["protocols"].as_object().into_iter().flatten();
-    let protocols: String = protocols.map(|(task, id)| format!("protocol of {task}: {}\n", text(id))).collect();
+    let protocols =
+        protocols.map(|(task, id)| format!("protocol of {task}: {}\n", text(id))).collect::<Vec<_>>().concat();
     format!(
         "aobench (model={}), limit: {}, batch_size: {}, profile: {} ({})\n{}{protocols}results in {}",
         text(&results["model_name"]),
