@@ -32,30 +32,32 @@ impl Model {
         if prompt.len() > self.context_tokens() {
             return Ok(super::context_exceeded());
         }
-        self.keeping_order(|model| model.generate_within(prompt, request, parts))
+        // The last token is not computed, so it needs no place.
+        let tokens_max = (request.max_tokens as usize).min(self.context_tokens() - prompt.len() + 1);
+        let spelling = request.schema.as_ref().map(|_| self.spelling());
+        let forced = self.forced(request, spelling.as_deref())?;
+        if forced.as_ref().is_some_and(|forced| forced.needs().tokens > tokens_max) {
+            return Ok(super::context_exceeded());
+        }
+        self.keeping_order(|model| model.generate_within(prompt, request, tokens_max, forced, parts))
     }
 
     fn generate_within(
         &mut self,
         prompt: &[i32],
         request: &GenerateRequest,
+        tokens_max: usize,
+        mut forced: Option<Forced<'_>>,
         parts: &mut dyn FnMut(String),
     ) -> Result<Generated, InferenceError> {
         let mut output = OutputText::new(request);
         let mut tokens = 0;
         let mut position = prompt.len();
-        // The last token is not computed, so it needs no place.
-        let tokens_max = (request.max_tokens as usize).min(self.context_tokens() - prompt.len() + 1);
-        let spelling = request.schema.as_ref().map(|_| self.spelling());
-        let mut forced = self.forced(request, spelling.as_deref())?;
-        if forced.as_ref().is_some_and(|forced| forced.needs().tokens > tokens_max) {
-            return Ok(super::context_exceeded());
-        }
         let tail = self.prefill(prompt)?;
         self.decode(&prompt[tail..], tail, true)?;
         let finish = loop {
             if tokens == request.max_tokens {
-                break Finish::Length;
+                break without_room(forced.as_ref());
             }
             let room = Room {
                 tokens: tokens_max - tokens as usize,
@@ -71,7 +73,7 @@ impl Model {
                 break Finish::Stop;
             }
             if position == self.context_tokens() {
-                break Finish::Length;
+                break without_room(forced.as_ref());
             }
             if tokens < request.max_tokens {
                 self.decode(&[token], position, true)?;
@@ -294,6 +296,11 @@ impl Model {
         }
         result
     }
+}
+
+/// Why an output ends for which there is no more room. A document of a schema is whole by then.
+fn without_room(forced: Option<&Forced<'_>>) -> Finish {
+    if forced.is_some() { Finish::Stop } else { Finish::Length }
 }
 
 /// Gives out what has become certain of an output.
