@@ -143,3 +143,7 @@ pub const RESULTS_PAGE_MAX: u64 = 500;
 
 /// Bytes of one answer to Results, as JSON: what is over it is on the next page.
 pub const RESULTS_BYTES_MAX: usize = 512 * 1024;
+
+/// Bytes of what the processes of a node keep in memory of what they worked out from their tables: the sketches of a million
+/// documents with 384 numbers each. What does not fit is read from the tables each time.
+pub const MEMO_BYTES_MAX: usize = 512 * 1024 * 1024;
