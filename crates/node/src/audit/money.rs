@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use ao::{Id, Quantity};
-use processes::{Database, Memo};
 use processes::benchmark::Books;
+use processes::{Database, Memo};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
 use super::AuditReport;

@@ -1,6 +1,5 @@
 //! A process as the runtime knows it: how far it is, what it runs, and its open file.
 
-
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use ao::{Id, Tags};

@@ -14,8 +14,8 @@ use super::limits::{
 };
 use super::turn::Turn;
 use super::{vectors, views};
-use crate::{Fault, Store};
 use crate::payload::{json as data, quoted};
+use crate::{Fault, Store};
 
 /// Hexadecimal digits of a SHA-1.
 const HASH_DIGITS: usize = 40;

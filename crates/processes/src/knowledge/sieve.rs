@@ -20,6 +20,8 @@ const LANES: usize = 32;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Candidate {
     pub(super) document: u64,
+    /// Which of all sketches is its, in the order in which they were looked at.
+    pub(super) place: usize,
     /// The score is not above it.
     pub(super) upper: f64,
 }
@@ -34,6 +36,8 @@ pub(super) struct Sieve {
     certain: BinaryHeap<Reverse<Ordered>>,
     /// The lowest of those, as soon as there are as many.
     least: f64,
+    /// Sketches that were looked at.
+    seen: usize,
     sums: Vec<i32>,
     uppers: Vec<f64>,
 }
@@ -76,6 +80,7 @@ impl Sieve {
             candidates: Vec::new(),
             certain: BinaryHeap::with_capacity(most + 1),
             least: f64::NEG_INFINITY,
+            seen: 0,
             sums: Vec::new(),
             uppers: Vec::new(),
         }
@@ -92,13 +97,19 @@ impl Sieve {
         self.sums.resize(block.documents.len(), 0);
         self.uppers.resize(block.documents.len(), 0.0);
         products(&self.prompt.numbers, &block.numbers, &mut self.sums);
-        bounds(&self.sums, &block.scales, &block.errors, margin, &mut self.uppers);
-        for ((upper, document), error) in self.uppers.iter().zip(&block.documents).zip(&block.errors) {
-            // Once `least` is known it only rises: what is below it now is so at the end.
+        let highest = bounds(&self.sums, &block.scales, &block.errors, margin, &mut self.uppers);
+        let first = self.seen;
+        self.seen += block.documents.len();
+        // Once `least` is known it only rises: what is below it now is so at the end.
+        if highest < self.least {
+            return;
+        }
+        let sketches = self.uppers.iter().zip(&block.documents).zip(&block.errors);
+        for (((upper, document), error), place) in sketches.zip(first..) {
             if *upper < self.least {
                 continue;
             }
-            self.candidates.push(Candidate { document: u64::from(*document), upper: *upper });
+            self.candidates.push(Candidate { document: u64::from(*document), place, upper: *upper });
             self.certain.push(Reverse(Ordered(upper - 2.0 * margin.of(f64::from(*error)))));
             if self.certain.len() > self.most {
                 self.certain.pop();
@@ -158,12 +169,19 @@ fn products(prompt: &[i16], numbers: &[i8], sums: &mut [i32]) {
     }
 }
 
-/// What the scores of a block are not above.
+/// What the scores of a block are not above; the highest of it.
 #[multiversion(targets("x86_64+avx2"))]
-fn bounds(sums: &[i32], scales: &[f32], errors: &[f32], margin: Margin, uppers: &mut [f64]) {
-    for (((sum, scale), error), upper) in sums.iter().zip(scales).zip(errors).zip(uppers) {
+fn bounds(sums: &[i32], scales: &[f32], errors: &[f32], margin: Margin, uppers: &mut [f64]) -> f64 {
+    for (((sum, scale), error), upper) in sums.iter().zip(scales).zip(errors).zip(uppers.iter_mut()) {
         *upper = margin.scale * f64::from(*scale) * f64::from(*sum) + margin.of(f64::from(*error));
     }
+    let (lanes, rest) = uppers.as_chunks::<LANES>();
+    let higher = |one: f64, other: f64| if other > one { other } else { one };
+    let mut highest = [f64::NEG_INFINITY; LANES];
+    for lane in lanes {
+        highest.iter_mut().zip(lane).for_each(|(highest, upper)| *highest = higher(*highest, *upper));
+    }
+    highest.iter().chain(rest).copied().fold(f64::NEG_INFINITY, higher)
 }
 
 #[cfg(test)]

@@ -34,6 +34,8 @@ pub(super) struct Block {
     pub(super) scales: Vec<f32>,
     pub(super) errors: Vec<f32>,
     pub(super) numbers: Vec<i8>,
+    /// The vectors themselves as they are stored, one after the other, if they are kept too.
+    pub(super) vectors: Vec<u8>,
 }
 
 impl Sketch {
@@ -86,7 +88,7 @@ impl Block {
 
     /// Bytes of memory.
     pub(super) fn bytes(&self) -> usize {
-        size_of::<Self>() + self.documents.len() * HEAD_BYTES + self.numbers.capacity()
+        size_of::<Self>() + self.documents.len() * HEAD_BYTES + self.numbers.capacity() + self.vectors.capacity()
     }
 }
 
@@ -112,7 +114,8 @@ mod tests {
     #[test]
     fn a_block_is_read_as_it_was_written() {
         let vectors = [[0.5_f32, -1.0, 0.25], [0.0, 0.0, 1.0], [0.0; 3]];
-        let bytes: Vec<u8> = vectors.iter().zip(7..).flat_map(|(vector, number)| Sketch::record(number, vector)).collect();
+        let bytes: Vec<u8> =
+            vectors.iter().zip(7..).flat_map(|(vector, number)| Sketch::record(number, vector)).collect();
         let block = Block::read(&bytes, 3);
         assert_eq!((block.documents, block.numbers), (vec![7, 8, 9], vec![64, -127, 32, 0, 0, 127, 0, 0, 0]));
         assert_eq!(block.scales, [1.0 / 127.0, 1.0 / 127.0, 1.0]);

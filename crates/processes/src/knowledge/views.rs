@@ -5,12 +5,12 @@ use rusqlite::Row;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::limits::{DATASETS_PAGE_MAX, FAILURES_SHOWN, REFERENCE_BYTES_MAX};
 use super::creating::Dataset;
+use super::limits::{DATASETS_PAGE_MAX, FAILURES_SHOWN, REFERENCE_BYTES_MAX};
 use super::turn::Turn;
 use super::{answers, creating, vectors};
-use crate::{Fault, Store};
 use crate::payload::{quoted, required};
+use crate::{Fault, Store};
 
 /// Which part of a long answer is wanted.
 #[derive(Debug, Default, Deserialize)]

@@ -78,6 +78,8 @@ struct Library {
     herder: Id,
     slot: u64,
     seed: u64,
+    /// The name of the dataset.
+    hash: String,
     _folder: tempfile::TempDir,
 }
 
@@ -90,7 +92,7 @@ pub(super) fn run(arguments: &SearchArguments, output: Output) -> anyhow::Result
         bar.finish_and_clear();
         let (mut search_ms, mut message_ms) = (f64::INFINITY, f64::INFINITY);
         for _ in 0..SEARCHES {
-            message_ms = message_ms.min(library.message(documents)?);
+            message_ms = message_ms.min(library.message()?);
             search_ms = search_ms.min(library.search(documents)?);
         }
         let numpy_ms = arguments.python.as_ref().map(|python| numpy(python, documents)).transpose()?;
@@ -153,7 +155,8 @@ impl Library {
         let (process, owner, node) = (Id::new([1; 32]), Id::new([4; 32]), Id::new([5; 32]));
         let env = Env { process, owner, tags, node };
         let database = Database::new(connection, Memo::new(MEMO_BYTES_MAX))?;
-        let mut library = Self { database, module, env, herder, slot: 0, seed: 1, _folder: folder };
+        let mut library =
+            Self { database, module, env, herder, slot: 0, seed: 1, hash: String::new(), _folder: folder };
         library.handle(MessageKind::Spawn, owner, Tags::new(), Vec::new())?;
         Ok(library)
     }
@@ -189,9 +192,9 @@ impl Library {
     /// Creates a dataset and gives every document a random vector.
     fn fill(&mut self, documents: usize, bar: &indicatif::ProgressBar) -> anyhow::Result<()> {
         let contents = contents(documents);
-        let hash = knowledge::name(contents.iter().map(String::as_str));
+        self.hash = knowledge::name(contents.iter().map(String::as_str));
         let list: Vec<_> = contents.iter().map(|content| json!({ "content": content })).collect();
-        let data = serde_json::to_vec(&json!({ "hash": hash, "list": list }))?;
+        let data = serde_json::to_vec(&json!({ "hash": self.hash, "list": list }))?;
         let owner = self.env.owner;
         let mut asked = self.handle(MessageKind::Item, owner, action("Create-Dataset"), data)?.messages;
         asked.retain(|message| message.target == self.herder);
@@ -207,13 +210,11 @@ impl Library {
 
     /// A search alone: milliseconds from its vector to the numbers of the best documents.
     fn search(&mut self, documents: usize) -> anyhow::Result<f64> {
-        let contents = contents(documents);
-        let hash = knowledge::name(contents.iter().map(String::as_str));
         let embedding = Embedding::new(self.vector())?;
         self.database.connection().execute_batch("BEGIN")?;
         let began = Instant::now();
         let most = RESULTS_DEFAULT as usize;
-        let found = self.database.handle(|store| knowledge::nearest(store, &self.env, &hash, &embedding, most));
+        let found = self.database.handle(|store| knowledge::nearest(store, &self.env, &self.hash, &embedding, most));
         let milliseconds = began.elapsed().as_secs_f64() * 1000.0;
         self.database.connection().execute_batch("COMMIT")?;
         if found?.len() != most.min(documents) {
@@ -223,10 +224,8 @@ impl Library {
     }
 
     /// The message of a search: milliseconds from its vector to its answer.
-    fn message(&mut self, documents: usize) -> anyhow::Result<f64> {
-        let contents = contents(documents);
-        let hash = knowledge::name(contents.iter().map(String::as_str));
-        let data = json!({ "dataset_hash": hash, "prompt": "anything" }).to_string().into_bytes();
+    fn message(&mut self) -> anyhow::Result<f64> {
+        let data = json!({ "dataset_hash": self.hash, "prompt": "anything" }).to_string().into_bytes();
         let owner = self.env.owner;
         let asked = self.handle(MessageKind::Item, owner, action("Search-Prompt"), data)?.messages;
         let batch = asked.iter().find(|message| message.target == self.herder).context("no vector was asked for")?;
