@@ -5,7 +5,8 @@ use rusqlite::Row;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::limits::{DATASETS_PAGE_MAX, FAILURES_SHOWN, REFERENCE_BYTES_MAX};
+use super::limits::{DATASETS_PAGE_MAX, FAILURES_SHOWN, REFERENCE_BYTES_MAX, RESULTS_BYTES_MAX, RESULTS_MAX};
+use super::settings::bad;
 use super::turn::Turn;
 use super::{answers, creating};
 use crate::Fault;
@@ -68,22 +69,52 @@ pub(super) fn datasets(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
         Some(hash) => (creating::named(turn, hash)?.id - 1, 1),
         None => (i64::try_from(page.from).unwrap_or(i64::MAX), page.limit.unwrap_or(DATASETS_PAGE_MAX)),
     };
-    let sql = "SELECT id, hash, owner, bytes, created_ms FROM datasets WHERE id > ? ORDER BY id LIMIT ?";
+    let sql = "SELECT id, hash, digest, owner, bytes, created_ms FROM datasets WHERE id > ? ORDER BY id LIMIT ?";
     let read = |row: &Row<'_>| {
-        let (id, hash, owner): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        Ok((id, hash, owner, row.get::<_, u64>(3)?, row.get::<_, u64>(4)?))
+        let facts = json!({
+            "digest": row.get::<_, String>(2)?, "owner": row.get::<_, String>(3)?, "bytes": row.get::<_, u64>(4)?,
+            "created_ms": row.get::<_, u64>(5)?,
+        });
+        Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, facts))
     };
     let mut datasets = Vec::new();
-    for (id, hash, owner, bytes, created_ms) in turn.store.all(sql, (from, limit.clamp(1, DATASETS_PAGE_MAX)), read)? {
+    for (id, hash, facts) in turn.store.all(sql, (from, limit.clamp(1, DATASETS_PAGE_MAX)), read)? {
         let mut dataset = progress(turn, id, &hash)?;
         dataset["id"] = id.into();
-        dataset["owner"] = owner.into();
-        dataset["bytes"] = bytes.into();
-        dataset["created_ms"] = created_ms.into();
+        for name in ["digest", "owner", "bytes", "created_ms"] {
+            dataset[name] = facts[name].clone();
+        }
         dataset["failures"] = failures(turn, id)?;
         datasets.push(dataset);
     }
     turn.answer("Get-Datasets-Response", &Value::Array(datasets));
+    Ok(())
+}
+
+/// `Get-Documents`: the documents of the dataset in the tag `Dataset-Hash` whose numbers stand in the tag `Numbers`, with commas
+/// between, in that order; a number of which there is none is left out.
+pub(super) fn documents(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
+    let dataset = creating::named(turn, required(turn.message, "Dataset-Hash")?)?;
+    let asked = required(turn.message, "Numbers")?;
+    let numbers: Option<Vec<u64>> = asked.split(',').map(|number| number.trim().parse().ok()).collect();
+    let few = numbers.filter(|numbers| numbers.len() as u64 <= RESULTS_MAX);
+    let numbers = few.ok_or_else(|| {
+        bad("Numbers", asked, &format!("it is up to {RESULTS_MAX} whole numbers with commas between"))
+    })?;
+    let sql = "SELECT content, meta FROM documents WHERE dataset = ? AND number = ?";
+    let (mut found, mut bytes) = (Vec::new(), 0);
+    for number in numbers {
+        let texts = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?));
+        let Some((content, meta)) = turn.store.first(sql, (dataset.id, number), texts)? else { continue };
+        let meta: Value = serde_json::from_str(&meta).unwrap_or_default();
+        let document = json!({ "number": number, "content": content, "meta": meta });
+        bytes += document.to_string().len();
+        if bytes > RESULTS_BYTES_MAX && !found.is_empty() {
+            break;
+        }
+        found.push(document);
+    }
+    turn.answer("Get-Documents-Response", &Value::Array(found));
     Ok(())
 }
 
