@@ -9,18 +9,21 @@ import { createInterface } from 'node:readline'
 const START_MS = 120_000
 const STOP_MS = 10_000
 
+/** The program: `AOBENCH`, or what was built in this repository. */
+export const binary = resolve(process.env.AOBENCH ?? join(import.meta.dirname, '../target/debug/aobench'))
+
 /**
- * Starts `aobench up --dev` with a worker; resolves once the node says that everything in it can be used. `run` gives what a
+ * Starts `aobench up --dev` with workers and further options; resolves once the node says that everything in it can be used. `run` gives what a
  * command of aobench prints, with a development wallet or with none.
  */
-export async function startNode () {
-  const binary = resolve(process.env.AOBENCH ?? '../target/debug/aobench')
-  const data = mkdtempSync(join(tmpdir(), 'aobench-compat-'))
-  const child = spawn(binary, ['up', '--dev', '--worker', '1', '--json', '--listen', '127.0.0.1:0', '--data', join(data, 'node')], {
+export async function startNode ({ workers = 1, more = [] } = {}) {
+  const data = mkdtempSync(join(tmpdir(), 'aobench-'))
+  const options = ['--worker', `${workers}`, '--json', '--listen', '127.0.0.1:0', '--data', join(data, 'node'), ...more]
+  const child = spawn(binary, ['up', '--dev', ...options], {
     env: { ...process.env, HOME: data, AOBENCH_URL: undefined },
     stdio: ['ignore', 'pipe', process.env.VERBOSE ? 'inherit' : 'ignore']
   })
-  const started = await firstLine(child, binary)
+  const started = await firstLine(child)
   const genesis = await fetch(`${started.url}/genesis`).then(answer => answer.json())
   const stop = async () => {
     const ended = new Promise(resolve => child.once('exit', resolve))
@@ -39,7 +42,7 @@ export async function startNode () {
   return { url: started.url, address: started.address, genesis, folder, run, stop }
 }
 
-function firstLine (child, binary) {
+function firstLine (child) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(`the node did not start within ${START_MS} ms`)), START_MS)
     const failed = reason => { clearTimeout(timer); reject(reason) }

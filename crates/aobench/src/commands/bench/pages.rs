@@ -1,5 +1,5 @@
-//! `aobench bench pages`: how long a reader waits for the home page and the page of a large pool while evaluations run,
-//! beside the time of a request that reads nothing (`/healthz`) on the same node in the same run.
+//! `aobench bench pages`: how long a reader waits for the home page and the pages of a large pool and its dataset while
+//! evaluations run, beside the time of a request that reads nothing (`/healthz`) on the same node in the same run.
 
 mod scripted;
 mod stage;
@@ -46,7 +46,7 @@ struct PagesBench {
     entries: u64,
     questions: u64,
     requests_per_second: f64,
-    /// Evaluations that moved on during the measurement.
+    /// How often evaluations moved on during the measurement.
     reports: u64,
     pages: Vec<PageBench>,
 }
@@ -71,14 +71,16 @@ struct Measured {
 pub(crate) async fn run(arguments: &PagesArguments, output: Output) -> anyhow::Result<()> {
     let folder = super::temporary(arguments.data.as_ref())?;
     let stage = Stage::open(folder.path()).await?;
-    let bar = output.bar(arguments.pools + arguments.entries, "funding and joining");
+    let bar = output.bar(arguments.pools + 2 * arguments.entries, "funding, joining and answering");
+    stage.load(arguments.questions).await?;
     stage.fund(arguments.pools, |done| bar.set_position(done)).await?;
     let pool =
         stage.join(arguments.entries, arguments.questions, |done| bar.set_position(arguments.pools + done)).await?;
     bar.finish_and_clear();
 
     let spinner = output.spinner("asking for pages");
-    let pages = ["/healthz".to_owned(), "/".to_owned(), format!("/pool/{pool}")];
+    let dataset = stage.dataset()?;
+    let pages = ["/healthz".to_owned(), "/".to_owned(), format!("/pool/{pool}"), format!("/dataset/{dataset}")];
     let evaluations = stage.evaluate();
     let began = Instant::now();
     let measured = ask(stage.url(), &pages, arguments.rate, Duration::from_secs(arguments.seconds.max(1))).await?;
@@ -142,7 +144,8 @@ impl Measured {
             let place = ((self.times.len().saturating_sub(1)) as f64 * share).round() as usize;
             self.times.get(place).map_or(0.0, |time| time.as_secs_f64() * 1000.0)
         };
-        let page = if page.starts_with("/pool/") { "/pool/…".to_owned() } else { page.to_owned() };
+        let kind = ["/pool/", "/dataset/"].into_iter().find(|kind| page.starts_with(kind));
+        let page = kind.map_or_else(|| page.to_owned(), |kind| format!("{kind}…"));
         PageBench { page, requests: self.times.len(), median_ms: at(0.5), p99_ms: at(0.99), bytes: self.bytes }
     }
 }
@@ -165,7 +168,7 @@ fn describe(bench: &PagesBench) -> String {
         ]
     });
     format!(
-        "{}\n{} pools, one with {} entries x {} questions; {:.0} requests/s while {} reports came in",
+        "{}\n{} pools, one with {} entries x {} questions; {:.0} requests/s while evaluations moved on {} times",
         table(&columns, rows),
         bench.pools,
         bench.entries,
