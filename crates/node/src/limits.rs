@@ -16,6 +16,16 @@ pub const LOG_BATCH_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Messages that a process handles in one transaction of its file.
 pub const RUNTIME_BATCH_MAX: usize = 256;
 
+/// Work of a process after which what it has handled is committed, so that it can be seen and is delivered while the next is
+/// handled, milliseconds. A commit costs about a twentieth of it.
+pub const COMMIT_WORK_MS: u64 = 1;
+
+/// Newest results of a process that are kept in memory, for those who sent its messages.
+pub const RECENT_RESULTS_MAX: usize = 64;
+
+/// Bytes of a result that is kept in memory; larger ones are read from the file of the process.
+pub const RECENT_RESULT_BYTES_MAX: usize = 8 * 1024;
+
 /// Bytes of bodies that are read from the log at one time, unless one record alone is larger.
 pub const READ_BYTES_MAX: usize = 32 * 1024 * 1024;
 

@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use ao::{Effects, Message, Tags};
+use ao::{Effects, Id, Message, Tags};
 use processes::Env;
 use rusqlite::Connection;
 
@@ -97,6 +97,11 @@ impl Process {
     /// The name of its module, or its id.
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Its module.
+    pub(crate) const fn module(&self) -> Id {
+        self.module.id
     }
 
     /// Its clocks.
