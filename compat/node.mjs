@@ -1,13 +1,22 @@
 // A development node of this repository in a process of its own, on a port that the system chooses.
 
 import { execFileSync, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
 
 const START_MS = 120_000
 const STOP_MS = 10_000
+
+/** The embedding model of the node, if there is one: searches are answered only where one was named. */
+function embeddingModel () {
+  const model = process.env.EMBEDDING_MODEL ?? fileURLToPath(new URL('../../shared/data/models/all-MiniLM-L6-v2-q8_0.gguf', import.meta.url))
+  if (existsSync(model)) return model
+  console.log(`skipped  searches by meaning: there is no ${model}; EMBEDDING_MODEL names another (docs/services.md)\n`)
+  return null
+}
 
 /**
  * Starts `aobench up --dev` with a worker; resolves once the node says that everything in it can be used. `run` gives what a
@@ -16,7 +25,9 @@ const STOP_MS = 10_000
 export async function startNode () {
   const binary = resolve(process.env.AOBENCH ?? '../target/debug/aobench')
   const data = mkdtempSync(join(tmpdir(), 'aobench-compat-'))
-  const child = spawn(binary, ['up', '--dev', '--worker', '1', '--json', '--listen', '127.0.0.1:0', '--data', join(data, 'node')], {
+  const model = embeddingModel()
+  const embedding = model ? ['--embedding-model', model] : []
+  const child = spawn(binary, ['up', '--dev', '--worker', '1', '--json', '--listen', '127.0.0.1:0', '--data', join(data, 'node'), ...embedding], {
     env: { ...process.env, HOME: data, AOBENCH_URL: undefined },
     stdio: ['ignore', 'pipe', process.env.VERBOSE ? 'inherit' : 'ignore']
   })
@@ -36,7 +47,7 @@ export async function startNode () {
     const command = ['--json', '--url', started.url, ...signing, ...words]
     return JSON.parse(execFileSync(binary, command, { env: { ...process.env, HOME: data }, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }))
   }
-  return { url: started.url, address: started.address, genesis, folder, run, stop }
+  return { url: started.url, address: started.address, genesis, folder, embeddingModel: model, run, stop }
 }
 
 function firstLine (child, binary) {

@@ -46,12 +46,11 @@ pub(crate) fn apply(
     identity: &Identity,
     records: &mut impl Iterator<Item = Logged>,
 ) -> Result<Applied, String> {
-    let text = |error: rusqlite::Error| error.to_string();
-    file.connection().execute_batch("BEGIN IMMEDIATE").map_err(text)?;
+    run(file, "BEGIN IMMEDIATE")?;
     let outcome = handle_some(file, identity, records);
     let outcome = outcome.and_then(|applied| identity.settle(file).map(|()| applied));
     let end = if outcome.is_ok() { "COMMIT" } else { "ROLLBACK" };
-    let ended = file.connection().execute_batch(end).map_err(text);
+    let ended = run(file, end);
     if outcome.is_err() || ended.is_err() {
         identity.forget();
     }
@@ -126,8 +125,7 @@ fn attempt(
     message: &Message,
     hops: u8,
 ) -> Result<Result<Effects, String>, String> {
-    let run = |sql: &str| file.connection().execute_batch(sql).map_err(|error| error.to_string());
-    run("SAVEPOINT message")?;
+    run(file, "SAVEPOINT message")?;
     let accept = |effects| {
         let mut effects = within_limits(effects, hops)?;
         published::publish(file.connection(), &std::mem::take(&mut effects.patches))
@@ -139,8 +137,17 @@ fn attempt(
         Err(Failure::Message(reason)) => Err(unspawned(file, message)?.unwrap_or(reason)),
         Ok(effects) => Ok(effects),
     };
-    run(if outcome.is_ok() { "RELEASE message" } else { "ROLLBACK TO message; RELEASE message" })?;
+    if outcome.is_err() {
+        run(file, "ROLLBACK TO message")?;
+    }
+    run(file, "RELEASE message")?;
     Ok(outcome)
+}
+
+/// Runs a statement that is needed for each message or batch, and is prepared once.
+fn run(file: &ProcessFile, sql: &str) -> Result<(), String> {
+    let ran = file.connection().prepare_cached(sql).and_then(|mut statement| statement.execute(()));
+    ran.map(|_| ()).map_err(|error| error.to_string())
 }
 
 /// Why a process cannot handle any message, if its spawn failed: it has no tables.

@@ -1,7 +1,7 @@
 //! A turn of one process on a thread: what is waiting is handled piece by piece. Each piece is committed and can be seen at
 //! once, and while the log writes what it has sent, the next piece is handled.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use std::vec::IntoIter;
 
 use super::Shared;
@@ -11,6 +11,9 @@ use crate::error::ReadError;
 use crate::limits;
 use crate::log::{Logged, Stream};
 use crate::outbox::Delivery;
+
+/// Work after which what was sent meanwhile is delivered.
+const DELIVERY_WORK: Duration = Duration::from_millis(limits::DELIVERY_WORK_MS);
 
 /// What a process has sent, on its way into the log.
 struct UnderWay {
@@ -27,7 +30,7 @@ impl Shared {
         let text = |error: ReadError| error.to_string();
         let information = entry.information(&*parts.log, &parts.programs, parts.node).map_err(text)?;
         let mut left = limits::RUNTIME_BATCH_MAX;
-        let mut under_way = None;
+        let (mut under_way, mut begun) = (None, Instant::now());
         while left > 0 {
             let mut records = self.waiting(entry, left)?.into_iter();
             if records.len() == 0 {
@@ -35,8 +38,10 @@ impl Shared {
             }
             left -= records.len();
             while records.len() > 0 && self.handle_some(entry, &information, &mut records)? {
-                self.finish(entry, under_way.take())?;
-                under_way = self.begin(entry, &information)?;
+                if under_way.is_none() || begun.elapsed() >= DELIVERY_WORK {
+                    self.finish(entry, under_way.take())?;
+                    (under_way, begun) = (self.begin(entry, &information)?, Instant::now());
+                }
             }
         }
         self.finish(entry, under_way)?;
