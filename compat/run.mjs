@@ -14,7 +14,7 @@ import './checks/original.mjs'
 import './checks/aos.mjs'
 import './checks/modules.mjs'
 
-const node = await startNode({ model: embeddingModel() })
+const node = await startNode({ model: embeddingModel('searches by meaning') })
 let good = false
 try {
   good = await runAll(node)
