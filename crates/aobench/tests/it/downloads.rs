@@ -138,7 +138,7 @@ fn a_model_is_scored_by_the_id_of_its_upload_and_the_file_is_what_was_signed() {
 
     // A node that gives other bytes than were signed: one weight of the stored file is another.
     let stored = std::fs::read_dir(data.path().join("gateway/files")).unwrap().flatten().map(|entry| entry.path());
-    let stored: Vec<PathBuf> = stored.filter(|path| path.metadata().unwrap().len() > 1_000_000).collect();
+    let stored: Vec<PathBuf> = stored.filter(|path| path.metadata().unwrap().len() > 100_000).collect();
     assert_eq!(stored.len(), 1, "{stored:?}");
     let mut bytes = std::fs::read(&stored[0]).unwrap();
     let last = bytes.len() - 1;
