@@ -47,8 +47,8 @@ fn by_words(one: &[i8], others: &[u8], products: &mut [i32]) {
     /// One load, which the compiler knows by this form.
     #[target_feature(enable = "avx512f")]
     fn load(word: &[[u8; 8]; 8]) -> __m512i {
-        let [a, b, c, d, e, f, g, h] = word.map(i64::from_le_bytes);
-        _mm512_setr_epi64(a, b, c, d, e, f, g, h)
+        let [n0, n1, n2, n3, n4, n5, n6, n7] = word.map(i64::from_le_bytes);
+        _mm512_setr_epi64(n0, n1, n2, n3, n4, n5, n6, n7)
     }
 
     let bytes: Vec<u8> = one.iter().map(|number| number.cast_unsigned()).collect();
@@ -103,7 +103,7 @@ mod tests {
     fn the_largest_products_fit_into_their_sums() {
         for way in [products, by_lanes, by_lanes_of_avx2] {
             let mut sums = [0];
-            way(&[i8::MIN; 65_536], &[u8::MAX; 65_536], &mut sums);
+            way(&vec![i8::MIN; 65_536], &vec![u8::MAX; 65_536], &mut sums);
             assert_eq!(i64::from(sums[0]), -128 * 255 * 65_536);
         }
     }
