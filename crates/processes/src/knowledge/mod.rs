@@ -8,7 +8,7 @@
 //! - `creating`: datasets come and go.
 //! - `asking`, `answers`: the way of a text to a worker and of its vector back.
 //! - `searching`: prompts and what is found.
-//! - `vectors`, `sketches`: what documents are compared by; `similarity`, `sketch`, `sieve`: how (pure).
+//! - `vectors`, `sketches`: what documents are compared by; `similarity`, `sketch`, `sieve`, `product`: how (pure).
 //! - `views`: what there is.
 
 mod answers;
@@ -16,6 +16,7 @@ mod asking;
 mod creating;
 pub mod limits;
 mod model;
+mod product;
 mod schema;
 mod searching;
 mod settings;

@@ -11,7 +11,8 @@ use std::collections::BinaryHeap;
 
 use multiversion::multiversion;
 
-use super::sketch::{BYTE_MAX, Block, LENGTH_MAX, SLACK, Sketch};
+use super::product::products;
+use super::sketch::{Block, LENGTH_MAX, OFFSET, SLACK, Sketch};
 
 /// Sums that run side by side.
 const LANES: usize = 32;
@@ -30,6 +31,7 @@ pub(super) struct Candidate {
 #[derive(Debug)]
 pub(super) struct Sieve {
     prompt: Sketch,
+    margin: Margin,
     most: usize,
     candidates: Vec<Candidate>,
     /// The highest scores that documents are known to have at least, `most` of them.
@@ -47,6 +49,8 @@ pub(super) struct Sieve {
 struct Margin {
     /// The scale of the prompt.
     scale: f64,
+    /// What a sum has too much because the numbers of a block are not negative.
+    offset: i32,
     /// What each unit of the error of a document adds.
     factor: f64,
     /// What is added for every document.
@@ -74,8 +78,17 @@ impl Ord for Ordered {
 impl Sieve {
     /// For the `most` documents that are most like the prompt with this vector.
     pub(super) fn new(vector: &[f32], most: usize) -> Self {
+        let prompt = Sketch::of(vector);
+        let error = f64::from(prompt.error);
+        let margin = Margin {
+            scale: f64::from(prompt.scale),
+            offset: prompt.numbers.iter().map(|number| i32::from(*number) * OFFSET).sum(),
+            factor: LENGTH_MAX + error,
+            constant: LENGTH_MAX * error + SLACK,
+        };
         Self {
-            prompt: Sketch::of(vector, prompt_max(vector.len())),
+            prompt,
+            margin,
             most,
             candidates: Vec::new(),
             certain: BinaryHeap::with_capacity(most + 1),
@@ -88,29 +101,27 @@ impl Sieve {
 
     /// Looks at a block of sketches.
     pub(super) fn look_at(&mut self, block: &Block) {
-        let own = f64::from(self.prompt.error);
-        let margin = Margin {
-            scale: f64::from(self.prompt.scale),
-            factor: LENGTH_MAX + own,
-            constant: LENGTH_MAX * own + SLACK,
-        };
         self.sums.resize(block.documents.len(), 0);
         self.uppers.resize(block.documents.len(), 0.0);
         products(&self.prompt.numbers, &block.numbers, &mut self.sums);
-        let highest = bounds(&self.sums, &block.scales, &block.errors, margin, &mut self.uppers);
+        let highest = bounds(&self.sums, &block.scales, &block.errors, self.margin, &mut self.uppers);
         let first = self.seen;
         self.seen += block.documents.len();
         // Once `least` is known it only rises: what is below it now is so at the end.
         if highest < self.least {
             return;
         }
-        let sketches = self.uppers.iter().zip(&block.documents).zip(&block.errors);
-        for (((upper, document), error), place) in sketches.zip(first..) {
-            if *upper < self.least {
+        for (number, upper) in self.uppers.iter().copied().enumerate() {
+            if upper < self.least {
                 continue;
             }
-            self.candidates.push(Candidate { document: u64::from(*document), place, upper: *upper });
-            self.certain.push(Reverse(Ordered(upper - 2.0 * margin.of(f64::from(*error)))));
+            let (Some(document), Some(error)) = (block.documents.get(number), block.errors.get(number)) else { break };
+            self.candidates.push(Candidate { document: u64::from(*document), place: first + number, upper });
+            let lower = upper - 2.0 * self.margin.of(f64::from(*error));
+            if lower <= self.least {
+                continue;
+            }
+            self.certain.push(Reverse(Ordered(lower)));
             if self.certain.len() > self.most {
                 self.certain.pop();
             }
@@ -139,41 +150,12 @@ impl Margin {
     }
 }
 
-/// The largest number in the sketch of a prompt: as fine as its dot product with a sketch of as many bytes fits into 32 bits.
-fn prompt_max(dimensions: usize) -> i16 {
-    let largest = i32::MAX as usize / (usize::from(BYTE_MAX.unsigned_abs()) * dimensions.max(1));
-    largest.min(i16::MAX as usize) as i16
-}
-
-/// The dot products of a prompt with the numbers of a block. They fit: see [`prompt_max`]. Sums side by side, so that the
-/// compiler multiplies and adds in one instruction; the order of additions of whole numbers makes no difference.
-#[multiversion(targets("x86_64+avx2"))]
-fn products(prompt: &[i16], numbers: &[i8], sums: &mut [i32]) {
-    let add = |sum: &mut i32, one: &i16, other: &i8| {
-        *sum = sum.wrapping_add(i32::from(*one).wrapping_mul(i32::from(*other)));
-    };
-    let (prompt_lanes, prompt_rest) = prompt.as_chunks::<LANES>();
-    for (row, product) in numbers.chunks_exact(prompt.len().max(1)).zip(sums) {
-        let (row_lanes, row_rest) = row.as_chunks::<LANES>();
-        let mut sums = [0; LANES];
-        for (one, other) in prompt_lanes.iter().zip(row_lanes) {
-            for ((sum, one), other) in sums.iter_mut().zip(one).zip(other) {
-                add(sum, one, other);
-            }
-        }
-        let mut sum = sums.iter().fold(0, |all: i32, sum| all.wrapping_add(*sum));
-        for (one, other) in prompt_rest.iter().zip(row_rest) {
-            add(&mut sum, one, other);
-        }
-        *product = sum;
-    }
-}
-
 /// What the scores of a block are not above; the highest of it.
-#[multiversion(targets("x86_64+avx2"))]
+#[multiversion(targets("x86_64+avx512bw", "x86_64+avx2"))]
 fn bounds(sums: &[i32], scales: &[f32], errors: &[f32], margin: Margin, uppers: &mut [f64]) -> f64 {
     for (((sum, scale), error), upper) in sums.iter().zip(scales).zip(errors).zip(uppers.iter_mut()) {
-        *upper = margin.scale * f64::from(*scale) * f64::from(*sum) + margin.of(f64::from(*error));
+        *upper = margin.scale * f64::from(*scale) * f64::from(sum.wrapping_sub(margin.offset))
+            + margin.of(f64::from(*error));
     }
     let (lanes, rest) = uppers.as_chunks::<LANES>();
     let higher = |one: f64, other: f64| if other > one { other } else { one };
@@ -224,28 +206,6 @@ mod tests {
                 let found = left.iter().find(|candidate| candidate.document == *number);
                 prop_assert!(found.is_some_and(|found| found.upper >= *score), "{} of {:?}", number, left);
             }
-        }
-
-        #[test]
-        fn a_product_of_sketches_is_that_of_whole_numbers_however_long_they_are(
-            pairs in prop::collection::vec((-32767_i16..=32767, -127_i8..=127), 1..500),
-        ) {
-            let (prompt, row): (Vec<i16>, Vec<i8>) = pairs.iter().copied().unzip();
-            let mut sums = [0; 2];
-            products(&prompt, &[row.clone(), row].concat(), &mut sums);
-            let plain: i64 = pairs.iter().map(|(one, other)| i64::from(*one) * i64::from(*other)).sum();
-            prop_assert_eq!(sums.map(i64::from), [plain; 2]);
-        }
-    }
-
-    #[test]
-    fn the_largest_products_fit_into_their_sums() {
-        for dimensions in [1, 2, 384, 516, 517, 1024, 4096] {
-            let largest = prompt_max(dimensions);
-            assert!(largest >= 4096, "{largest}");
-            let mut sums = [0];
-            products(&vec![largest; dimensions], &vec![-127; dimensions], &mut sums);
-            assert_eq!(i64::from(sums[0]), i64::from(largest) * -127 * dimensions as i64);
         }
     }
 
