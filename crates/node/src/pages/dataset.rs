@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::ask::{action, ask, ask_if_it_can};
 use super::board::{Pool, interval};
 use super::face::{Caller, show};
-use super::format::{address, long, model, name, percent, process};
+use super::format::{address, long, model, name, percent, process, when};
 use super::retrieval;
 use crate::http::error::HttpError;
 use crate::http::extract::QueryOf;
@@ -153,6 +153,10 @@ impl DatasetPage {
     fn title(&self) -> String {
         let title = name(&self.about.title);
         if title.trim().is_empty() { format!("Dataset {}", self.id.short()) } else { title }
+    }
+
+    fn now(&self) -> String {
+        when(self.now_ms)
     }
 
     fn task_name(&self) -> String {

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::ask::{action, ask, ask_if_it_can};
 use super::board::Pool;
 use super::face::{Form, show};
-use super::format::{address, name, process};
+use super::format::{address, name, process, when};
 use super::placed::Placed;
 use crate::http::error::HttpError;
 use crate::http::state::Shared;
@@ -55,6 +55,10 @@ impl RetrievalPage {
     fn title(&self) -> String {
         let title = name(&self.about.title);
         if title.trim().is_empty() { format!("Questions {}", self.id.short()) } else { title }
+    }
+
+    fn now(&self) -> String {
+        when(self.now_ms)
     }
 
     fn license(&self) -> String {

@@ -48,6 +48,8 @@ struct PagesBench {
     requests_per_second: f64,
     /// How often evaluations moved on during the measurement.
     reports: u64,
+    /// Entries in the leaderboard as comma-separated values.
+    csv_rows: u64,
     pages: Vec<PageBench>,
 }
 
@@ -86,8 +88,12 @@ pub(crate) async fn run(arguments: &PagesArguments, output: Output) -> anyhow::R
     let measured = ask(stage.url(), &pages, arguments.rate, Duration::from_secs(arguments.seconds.max(1))).await?;
     let took = began.elapsed();
     let reports = evaluations.stop().await?;
+    let csv_rows = rows_of_the_file(stage.url(), &pool).await?;
     spinner.finish_and_clear();
     stage.close().await;
+    if csv_rows != arguments.entries {
+        bail!("the file of the leaderboard has {csv_rows} rows, and there are {} entries", arguments.entries);
+    }
 
     let requests: usize = measured.iter().map(|measured| measured.times.len()).sum();
     let bench = PagesBench {
@@ -96,6 +102,7 @@ pub(crate) async fn run(arguments: &PagesArguments, output: Output) -> anyhow::R
         questions: arguments.questions,
         requests_per_second: requests as f64 / took.as_secs_f64(),
         reports,
+        csv_rows,
         pages: pages.iter().zip(measured).map(|(page, measured)| measured.summary(page)).collect(),
     };
     output.result(&bench, describe)
@@ -135,6 +142,12 @@ async fn ask(url: &str, pages: &[String], rate: u32, duration: Duration) -> anyh
     }
     let taken = measured.into_iter().map(|measured| Arc::try_unwrap(measured).map(Mutex::into_inner).ok());
     taken.collect::<Option<Vec<_>>>().context("a request is still under way")
+}
+
+/// How many entries the whole leaderboard has as comma-separated values.
+async fn rows_of_the_file(url: &str, pool: &ao::Id) -> anyhow::Result<u64> {
+    let answer = reqwest::get(format!("{url}/pool/{pool}.csv")).await?.error_for_status()?;
+    Ok(answer.text().await?.lines().count().saturating_sub(1) as u64)
 }
 
 impl Measured {
