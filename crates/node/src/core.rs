@@ -179,7 +179,7 @@ impl Core {
             Request::Message(target) if target == self.address() => return self.command(item).await,
             Request::Message(target) => {
                 let entry = self.parts.runtime.entry(&target).ok_or(SubmitError::UnknownProcess(target))?;
-                refuse_backlog(&entry)?;
+                admission::refuse_backlog(&entry)?;
                 let item = self.verified(item).await?;
                 let information = self.information(&entry)?;
                 let trusted =
@@ -278,7 +278,7 @@ impl Core {
         left_out: LeftOut,
     ) -> Result<Option<Receipt>, SubmitError> {
         let entry = self.parts.runtime.entry(&process).ok_or(SubmitError::UnknownProcess(process))?;
-        refuse_backlog(&entry)?;
+        admission::refuse_backlog(&entry)?;
         let (gateway, log) = (Arc::clone(&self.parts.gateway), Arc::clone(&self.parts.log));
         let found = tokio::task::spawn_blocking(move || assign::find(&gateway, &*log, &message)).await;
         let found = found.map_err(|_| SubmitError::Busy("looking for a message failed".to_owned()))?;
@@ -580,19 +580,6 @@ impl Core {
 fn append(stream: Stream, kind: MessageKind, from: Id, item: &DataItem) -> Append {
     let body = Body::Item { from, pushed_for: item.id(), item: item.to_bytes() };
     Append { stream, identity: item.id(), kind, body: body.encode() }
-}
-
-/// A process that is far behind, or stopped, takes nothing more: what is acknowledged must be handled in bounded time.
-fn refuse_backlog(entry: &Entry) -> Result<(), SubmitError> {
-    let view = entry.view();
-    if let Some(reason) = view.stopped {
-        return Err(SubmitError::Busy(format!("the process stopped: {reason}")));
-    }
-    let behind = view.head.saturating_sub(view.progress.applied.unwrap_or(0));
-    if behind > limits::PROCESS_BACKLOG_MAX {
-        return Err(SubmitError::Busy(format!("the process has {behind} messages to handle")));
-    }
-    Ok(())
 }
 
 fn record(logged: &Logged, (assignment, assignment_item): (Assignment, DataItem)) -> Result<Record, ReadError> {

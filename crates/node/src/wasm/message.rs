@@ -43,7 +43,8 @@ pub(super) fn message(message: &Message, env: &Env, crons: &[Cron]) -> String {
     lacking("Variant", "ao.TN.1");
     lacking("Type", if is_spawn { "Process" } else { "Message" });
     let mut from = message.from;
-    if message.kind == MessageKind::Pushed {
+    // A process that another has spawned is told so as well.
+    if message.kind == MessageKind::Pushed || (is_spawn && message.pushed_for != message.id) {
         // A parent waits for the news of its child from itself: AO's messenger unit sends it in the parent's name.
         if message.from == env.node && message.action() == "Spawned" {
             from = env.process;
