@@ -2,7 +2,7 @@
 //! a kind that may suit it. What a ported function reads is not seen there, so the rows that its port is tested with are
 //! tried, too.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use fancy_regex::Regex;
@@ -12,11 +12,13 @@ use tasks::Question;
 use tasks::harness::{Config, FieldSource, Options, ProcessDocs, Request, Splits, Task};
 
 /// Rows of a split: enough to draw examples from.
-const ROWS: usize = 40;
+const ROWS: usize = 12;
 /// Documents that are rendered.
 const RENDERED: usize = 3;
 /// The kinds that what a task is to answer may have.
-const KINDS: [&str; 4] = ["number", "digits", "letter", "text"];
+const KINDS: [&str; 5] = ["text", "place", "number", "digits", "letter"];
+/// Fields that are added because a port names them.
+const NAMED_MAX: usize = 24;
 
 /// The rows of the ports' tests, by their files.
 pub(crate) fn of_ports(folder: &Path) -> Vec<Vec<Map<String, Value>>> {
@@ -44,20 +46,41 @@ pub(crate) fn render(task: &Task, of_ports: &[Vec<Map<String, Value>>]) -> Resul
     let bases = none.iter().chain(if needs_port { of_ports } else { &[] });
     for base in bases {
         for kind in KINDS {
-            let row = |number: usize| {
-                let mut row = made(&used, kind, number);
-                row.extend(base.get(number % base.len().max(1)).cloned().unwrap_or_default());
-                keep(config, &mut row);
-                Question::from_json(&Value::Object(row).to_string())
-            };
-            let rows: Result<Vec<Question>, _> = (0..ROWS).map(row).collect();
-            match rows.map_err(|error| error.to_string()).and_then(|rows| try_rows(task, &rows)) {
+            match try_kind(task, &used, kind, base) {
                 Ok(()) => return Ok(()),
                 Err(reason) => last = reason,
             }
         }
     }
     Err(last)
+}
+
+/// Tries rows of one kind. A field that is missed by its name is added: ports tell so what they read.
+fn try_kind(task: &Task, used: &[Used], kind: &str, base: &[Map<String, Value>]) -> Result<(), String> {
+    let config = task.config();
+    let mut missed: Vec<String> = Vec::new();
+    loop {
+        let row = |number: usize| {
+            let mut row = made(used, kind, number);
+            for name in &missed {
+                row.insert(name.clone(), word(name, if is_answer(name) { kind } else { "text" }, number));
+            }
+            row.extend(base.get(number % base.len().max(1)).cloned().unwrap_or_default());
+            keep(config, &mut row);
+            Question::from_json(&Value::Object(row).to_string())
+        };
+        let rows: Result<Vec<Question>, _> = (0..ROWS).map(row).collect();
+        let outcome = rows.map_err(|error| error.to_string()).and_then(|rows| try_rows(task, &rows));
+        let Err(reason) = outcome else { return Ok(()) };
+        let name =
+            reason.split_once("has no field '").and_then(|(_, rest)| rest.split_once('\'')).map(|(name, _)| name);
+        match name {
+            Some(name) if missed.len() < NAMED_MAX && !missed.iter().any(|known| known == name) => {
+                missed.push(name.to_owned());
+            }
+            _ => return Err(reason),
+        }
+    }
 }
 
 fn try_rows(task: &Task, rows: &[Question]) -> Result<(), String> {
@@ -94,8 +117,17 @@ fn keep(config: &Config, row: &mut Map<String, Value>) {
     }
 }
 
-/// The fields that the templates read, each with the templates.
-fn used(config: &Config) -> BTreeMap<String, BTreeSet<String>> {
+/// A field that the templates read, and what they tell of it.
+struct Used {
+    name: String,
+    /// The fields that are read of it.
+    inner: Vec<String>,
+    is_list: bool,
+    is_answer: bool,
+}
+
+/// The fields that the templates read.
+fn used(config: &Config) -> Vec<Used> {
     let few_shot = &config.fewshot;
     let sources = [
         Some(&config.doc_to_text),
@@ -119,18 +151,43 @@ fn used(config: &Config) -> BTreeMap<String, BTreeSet<String>> {
         texts.extend(map.values().filter_map(Value::as_str));
     }
     let environment = Environment::new();
-    let mut names: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut names: BTreeSet<String> = BTreeSet::new();
     for text in &texts {
         if !text.is_empty() && text.chars().all(|character| character.is_alphanumeric() || character == '_') {
-            names.entry((*text).to_owned()).or_default();
+            names.insert((*text).to_owned());
         }
         let template = environment.template_from_str(text);
-        for name in template.map(|template| template.undeclared_variables(false)).unwrap_or_default() {
-            names.entry(name).or_default();
-        }
+        names.extend(template.map(|template| template.undeclared_variables(false)).unwrap_or_default());
     }
     let whole = texts.join("\n");
-    names.into_keys().map(|name| (name.clone(), BTreeSet::from([whole.clone()]))).collect()
+    names.into_iter().map(|name| told(name, &whole)).collect()
+}
+
+/// What the templates tell of a field.
+fn told(name: String, templates: &str) -> Used {
+    let mut inner = found(&format!(r"\b{name}\.(\w+)\b(?!\()"), templates);
+    inner.extend(found(&format!(r#"\b{name}\[['"](\w+)['"]\]"#), templates));
+    let listed = format!(r"\b{name}\[\s*-?\d|\bin {name}\b|{name}\s*\|\s*(?:join|length|list)|\b{name}\.index");
+    let is_choice =
+        ["choices", "options", "endings", "candidates", "distractors"].iter().any(|part| name.contains(part));
+    Used { is_list: is_choice || !found(&listed, templates).is_empty(), is_answer: is_answer(&name), inner, name }
+}
+
+fn is_answer(name: &str) -> bool {
+    let name = name.to_lowercase();
+    let answers = ["label", "answer", "gold", "target", "idx", "correct", "result", "class", "polarity", "impossible"];
+    answers.iter().any(|part| name.contains(part))
+}
+
+/// A value of a kind.
+fn word(name: &str, kind: &str, number: usize) -> Value {
+    match kind {
+        "number" => json!(number % 2),
+        "digits" => json!((number % 2).to_string()),
+        "place" => json!((number % 2 + 1).to_string()),
+        "letter" => json!(["A", "B"][number % 2]),
+        _ => json!(format!("It's {name} {number}.")),
+    }
 }
 
 fn found(pattern: &str, text: &str) -> Vec<String> {
@@ -143,37 +200,19 @@ fn found(pattern: &str, text: &str) -> Vec<String> {
 }
 
 /// A row with a value for each field.
-fn made(used: &BTreeMap<String, BTreeSet<String>>, kind: &str, number: usize) -> Map<String, Value> {
-    let word = |name: &str, kind: &str| match kind {
-        "number" => json!(number % 2),
-        "digits" => json!((number % 2).to_string()),
-        "letter" => json!(["A", "B"][number % 2]),
-        _ => json!(format!("It's {name} {number}.")),
-    };
-    let list = |name: &str| (0..4).map(|place| word(&format!("{name}{place}"), "text")).collect::<Vec<_>>();
-    let value = |name: &String, texts: &BTreeSet<String>| {
-        let text: String = texts.iter().map(String::as_str).collect();
-        let mut fields = found(&format!(r"\b{name}\.(\w+)\b(?!\()"), &text);
-        fields.extend(found(&format!(r#"\b{name}\[['"](\w+)['"]\]"#), &text));
-        let is_list = !found(
-            &format!(r"\b{name}\[\s*-?\d|\bin {name}\b|{name}\s*\|\s*(?:join|length|list)|\b{name}\.index"),
-            &text,
-        )
-        .is_empty();
-        let is_choice = !found("choices|options|endings|candidates|distractors", name).is_empty();
-        let is_answer = !found("label|answer|gold|target|idx|correct|result|class", name).is_empty();
-        if !fields.is_empty() {
-            let lists = kind != "letter";
-            let of = |field: &String| if lists { json!(list(field)) } else { word(field, "text") };
-            return Value::Object(fields.iter().map(|field| (field.clone(), of(field))).collect());
-        }
-        if is_list || is_choice {
-            json!(list(name))
-        } else if is_answer {
-            word(name, kind)
+fn made(used: &[Used], kind: &str, number: usize) -> Map<String, Value> {
+    // The same in every list, so that what is looked for in one is found.
+    let list = || (0..4).map(|place| word(&format!("thing {place}"), "text", number)).collect::<Vec<_>>();
+    let value = |field: &Used| {
+        let Used { name, inner, is_list, is_answer } = field;
+        if !inner.is_empty() {
+            let of = |inner: &String| if kind == "letter" { word(inner, "text", number) } else { json!(list()) };
+            Value::Object(inner.iter().map(|inner| (inner.clone(), of(inner))).collect())
+        } else if *is_list {
+            json!(list())
         } else {
-            word(name, "text")
+            word(name, if *is_answer { kind } else { "text" }, number)
         }
     };
-    used.iter().map(|(name, texts)| (name.clone(), value(name, texts))).collect()
+    used.iter().map(|field| (field.name.clone(), value(field))).collect()
 }
