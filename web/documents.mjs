@@ -1,7 +1,7 @@
 // A pool in which sets of documents compete, with the real embedding model and the demo's model as judge.
 
-import { existsSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 
 import { enterDocuments } from './walk.mjs'
 
@@ -18,13 +18,6 @@ const GOOD = ['Bread rises because yeast eats sugar and makes gas.', 'Bake the b
   'It rains most in autumn.', 'The first autumn storms come in October.', 'In spring the sun melts the snow.',
   'Bees find flowers by their colour and scent.', 'A stone is hard.']
 const POOR = ['Bread is sold in shops.', 'Rain is water.', 'The sun is a star.', '<b>Bees</b> live in hives.']
-
-/** The embedding model kept beside the repository, or nothing. */
-export function embeddingModel () {
-  const data = resolve(process.env.AOBENCH_SHARED_DATA ?? join(import.meta.dirname, '../../shared/data'))
-  const model = join(data, 'models/all-MiniLM-L6-v2-q8_0.gguf')
-  return existsSync(model) ? model : null
-}
 
 /** From the questions to two complete entries, which join from the page; the paths of the pages. */
 export async function documentsContest (node, page) {

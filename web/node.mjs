@@ -9,9 +9,9 @@ import { binary, startNode as startDevelopmentNode } from '../compat/node.mjs'
 
 export const WORKERS = 2
 
-/** Starts a node with workers; resolves once the node says that everything in it can be used. */
-export async function startNode (more = []) {
-  const { url, genesis, folder, stop } = await startDevelopmentNode({ workers: WORKERS, more })
+/** Starts a node with workers, and with an embedding model unless that is null; resolves once the node says that everything in it can be used. */
+export async function startNode (model) {
+  const { url, genesis, folder, stop } = await startDevelopmentNode({ workers: WORKERS, model })
   const wallet = name => join(folder, 'wallets', `${name}.json`)
   /** Runs a command of the binary against this node; what it prints as JSON. The browser goes on meanwhile. */
   const run = async (...words) => {

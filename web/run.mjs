@@ -7,9 +7,10 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 
+import { embeddingModel } from '../compat/node.mjs'
 import { openBrowser, visit } from './browser.mjs'
 import { withinBudget } from './budget.mjs'
-import { documentsContest, embeddingModel } from './documents.mjs'
+import { documentsContest } from './documents.mjs'
 import { HOSTILE, LONG, questions } from './hostile.mjs'
 import { WORKERS, startNode } from './node.mjs'
 import { compareAll, hasTheFonts } from './shots.mjs'
@@ -144,9 +145,8 @@ async function idle (node) {
   throw new Error('the workers did not come to rest within 10 s')
 }
 
-const embedding = embeddingModel()
-if (!embedding) console.log('SKIPPED: pages of documents, and pictures of pages that name them, because there is no embedding model beside the repository (AOBENCH_SHARED_DATA)')
-const node = await startNode(embedding ? ['--embedding-model', embedding] : [])
+const embedding = embeddingModel('pages of documents, and pictures of pages that name them')
+const node = await startNode(embedding)
 const browser = await openBrowser(node.url)
 try {
   const empty = { 'empty-home': `${node.url}/`, fund: `${node.url}/fund` }

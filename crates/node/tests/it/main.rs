@@ -30,3 +30,4 @@ mod wasm_modules;
 mod wasm_packages;
 mod wasm_place;
 mod wasm_published;
+mod wasm_semantics;

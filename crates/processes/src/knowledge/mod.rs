@@ -7,7 +7,8 @@
 //! - `model`: which model that is.
 //! - `creating`: datasets come and go.
 //! - `asking`, `answers`: the way of a text to a worker and of its vector back.
-//! - `searching`, `similarity`, `sketch` (both pure): prompts and what is found.
+//! - `searching`: prompts and what is found.
+//! - `vectors`, `sketches`: what documents are compared by; `similarity`, `sketch`, `sieve`, `product`: how (pure).
 //! - `views`: what there is.
 
 mod answers;
@@ -15,17 +16,23 @@ mod asking;
 mod creating;
 pub mod limits;
 mod model;
+mod product;
 mod schema;
 mod searching;
 mod settings;
+mod sieve;
 mod similarity;
 mod sketch;
+mod sketches;
 mod turn;
+mod vectors;
 mod views;
 
 use ao::{Effects, Message};
 
 pub use self::creating::name;
+pub use self::searching::nearest;
+pub use self::similarity::Hit;
 use self::turn::Turn;
 use crate::payload::quoted;
 use crate::{Env, Fault, Module, Publication, Store};
