@@ -3,6 +3,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
+import { enterDocuments } from './walk.mjs'
+
 const COMPLETE_MS = 120_000
 
 const QUESTIONS = [
@@ -17,8 +19,8 @@ const GOOD = ['Bread rises because yeast eats sugar and makes gas.', 'Bake the b
   'Bees find flowers by their colour and scent.', 'A stone is hard.']
 const POOR = ['Bread is sold in shops.', 'Rain is water.', 'The sun is a star.', '<b>Bees</b> live in hives.']
 
-/** From the questions to two complete entries; the paths of the pages. */
-export async function documentsContest (node) {
+/** From the questions to two complete entries, which join from the page; the paths of the pages. */
+export async function documentsContest (node, page) {
   const file = (name, rows) => {
     const path = join(node.folder, `${name}.jsonl`)
     writeFileSync(path, rows.map(row => JSON.stringify(row)).join('\n'))
@@ -33,7 +35,7 @@ export async function documentsContest (node) {
   for (const [wallet, contents] of [['trainer-1', GOOD], ['funder', POOR]]) {
     const rows = contents.map(content => ({ content, meta: { by: wallet } }))
     const { dataset_hash: hash } = await node.run('-w', node.wallet(wallet), 'knowledge', 'create', file(wallet, rows))
-    await node.run('-w', node.wallet(wallet), 'pool', 'join', pool, hash)
+    await enterDocuments(page, node, `/pool/${pool}`, wallet, hash)
     sets.push(hash)
   }
   await complete(node, pool)

@@ -38,6 +38,16 @@ export async function enter (page, node, pool, wallet, file) {
   return link.getAttribute('href')
 }
 
+/** Joins with a set of documents from the page. */
+export async function enterDocuments (page, node, pool, wallet, hash) {
+  await visit(page, `${node.url}${pool}/join`)
+  await useKey(page, node, wallet)
+  await page.getByLabel('The hash of a set').fill(hash)
+  await page.getByRole('button', { name: 'Join' }).click()
+  const link = page.getByRole('link', { name: 'Its page' })
+  await Promise.race([link.waitFor(), refused(page)])
+}
+
 async function refused (page) {
   const said = page.getByText('It did not work')
   await said.waitFor()

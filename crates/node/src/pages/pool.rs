@@ -334,7 +334,8 @@ pub(crate) async fn fund(State(shared): State<Shared>, headers: HeaderMap) -> Re
     let page = async {
         let (token, benchmark) = (named(&shared, "token")?, named(&shared, "benchmark")?);
         let processes = shared.blocking(crate::core::Core::processes).await?;
-        let datasets = processes.into_iter().filter(|process| process.module == "dataset");
+        let datasets =
+            processes.into_iter().filter(|process| ["dataset", "retrieval"].contains(&process.module.as_str()));
         let named = |name: Option<String>| super::format::name(&name.unwrap_or_default());
         let datasets = datasets.map(|process| (process.id, named(process.name))).collect();
         html(&FundPage { token, benchmark, datasets })
