@@ -89,6 +89,8 @@ pub(crate) struct InboxPage {
     pub messages: Vec<Message>,
     /// The slot from which the next page begins.
     pub next: u64,
+    /// The slot that the next message to come will have.
+    pub end: u64,
 }
 
 /// A process as a list shows it.

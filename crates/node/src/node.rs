@@ -147,7 +147,7 @@ impl Opened {
         let outbox = Outbox::new(Arc::clone(&shared), key.address(), Arc::clone(&programs));
         let runtime = Arc::new(Runtime::new(runtime::Parts {
             log: Arc::clone(&shared),
-            folder: directory.processes(),
+            files: runtime::ProcessFiles::new(directory.processes()),
             programs: Arc::clone(&programs),
             node: key.address(),
             outbox,

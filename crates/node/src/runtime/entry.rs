@@ -1,6 +1,5 @@
 //! A process as the runtime knows it: how far it is, what it runs, and its open file.
 
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use ao::{Id, Tags};
@@ -8,7 +7,7 @@ use processes::{Env, Publication};
 use tokio::sync::watch;
 
 use super::apply::Identity;
-use super::process_file::{ProcessFile, Progress};
+use super::process_file::{ProcessFile, ProcessFiles, Progress};
 use super::program::Programs;
 use super::recent::Recent;
 use crate::core::StoredResult;
@@ -158,13 +157,13 @@ impl Entry {
     /// Works with its file, opened if need be, alone.
     pub(super) fn with_file<T>(
         &self,
-        folder: &Path,
+        files: &ProcessFiles,
         head: u64,
         work: impl FnOnce(&ProcessFile) -> T,
     ) -> rusqlite::Result<T> {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         if file.is_none() {
-            *file = Some(ProcessFile::open(folder, &self.process, head)?);
+            *file = Some(ProcessFile::open(files, &self.process, head)?);
         }
         file.as_ref().map(work).ok_or(rusqlite::Error::InvalidQuery)
     }
@@ -172,13 +171,13 @@ impl Entry {
     /// The same unless a thread is at work with it.
     pub(super) fn with_free_file<T>(
         &self,
-        folder: &Path,
+        files: &ProcessFiles,
         work: impl FnOnce(&ProcessFile) -> T,
     ) -> rusqlite::Result<Option<T>> {
         let head = self.view().head;
         let Ok(mut file) = self.file.try_lock() else { return Ok(None) };
         if file.is_none() {
-            *file = Some(ProcessFile::open(folder, &self.process, head)?);
+            *file = Some(ProcessFile::open(files, &self.process, head)?);
         }
         Ok(file.as_ref().map(work))
     }

@@ -11,7 +11,6 @@ mod recent;
 mod turn;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -28,7 +27,7 @@ use crate::metrics::Metrics;
 use crate::outbox::Outbox;
 
 pub(crate) use entry::{Entry, Information};
-pub(crate) use process_file::{ResultReader, Sending, path};
+pub(crate) use process_file::{ProcessFiles, ResultReader, Sending, path};
 pub(crate) use program::Programs;
 pub(crate) use published::{part, publication};
 
@@ -50,8 +49,8 @@ const REST: Duration = Duration::from_millis(limits::WASM_SNAPSHOT_REST_MS);
 pub(crate) struct Parts {
     /// The truth.
     pub log: Arc<dyn Log>,
-    /// Where the files of processes lie.
-    pub folder: PathBuf,
+    /// The files of processes.
+    pub files: ProcessFiles,
     /// What processes can run.
     pub programs: Arc<Programs>,
     /// The address of the node.
@@ -161,7 +160,7 @@ impl Runtime {
     /// A reader of the results of a process.
     pub(crate) fn results(&self, process: &Id) -> Result<ResultReader, ReadError> {
         let failed = |error: rusqlite::Error| ReadError::Store { process: *process, reason: error.to_string() };
-        ResultReader::open(&self.shared.parts.folder, process).map_err(failed)
+        ResultReader::open(self.shared.parts.files.folder(), process).map_err(failed)
     }
 
     /// What a process that runs a WebAssembly module has published at a path.
@@ -175,7 +174,7 @@ impl Runtime {
         let information = self.information(entry)?;
         let failed = |reason: String| ReadError::Store { process: entry.process(), reason };
         let head = entry.view().head;
-        let answered = entry.with_file(&self.shared.parts.folder, head, |file| {
+        let answered = entry.with_file(&self.shared.parts.files, head, |file| {
             self.shared.wake(entry.process(), &information.identity, file)?;
             apply::dry_run(file, &information.identity, message)
         });
@@ -295,7 +294,7 @@ impl Shared {
         let Some(information) = entry.known() else { return };
         let Program::Wasm(program) = &information.identity.program else { return };
         self.parts.programs.wasm().written(&entry.process());
-        let saved = entry.with_free_file(&self.parts.folder, |file| program.save(file.connection()));
+        let saved = entry.with_free_file(&self.parts.files, |file| program.save(file.connection()));
         if let Err(reason) = saved.map_err(|error| error.to_string()).and_then(Option::transpose) {
             tracing::warn!(process = %entry.process(), %reason, "a snapshot could not be written");
         }
@@ -305,7 +304,7 @@ impl Shared {
     fn rest(&self, entry: &Entry) -> bool {
         let Some(information) = entry.known() else { return false };
         let Program::Wasm(program) = &information.identity.program else { return false };
-        match entry.with_free_file(&self.parts.folder, |file| program.rest(file.connection())) {
+        match entry.with_free_file(&self.parts.files, |file| program.rest(file.connection())) {
             Ok(None) => false,
             Ok(Some(Ok(()))) => true,
             Ok(Some(Err(reason))) => {

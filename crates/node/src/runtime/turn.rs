@@ -57,7 +57,7 @@ impl Shared {
     /// The next records that a process has to handle, at most so many.
     fn waiting(&self, entry: &Entry, most: usize) -> Result<Vec<Logged>, String> {
         let head = entry.view().head;
-        let progress = entry.with_file(&self.parts.folder, head, super::ProcessFile::progress);
+        let progress = entry.with_file(&self.parts.files, head, super::ProcessFile::progress);
         let progress = progress.and_then(|progress| progress).map_err(|error| error.to_string())?;
         let next = progress.applied.map_or(0, |slot| slot + 1);
         if entry.set_progress(progress) {
@@ -78,7 +78,7 @@ impl Shared {
     ) -> Result<bool, String> {
         let began = Instant::now();
         let first = records.as_slice().first().map(|record| record.slot);
-        let handled = entry.with_file(&self.parts.folder, entry.view().head, |file| {
+        let handled = entry.with_file(&self.parts.files, entry.view().head, |file| {
             let text = |error: rusqlite::Error| error.to_string();
             let before = file.progress().map_err(text)?;
             if first != Some(before.applied.map_or(0, |slot| slot + 1)) {
@@ -109,7 +109,7 @@ impl Shared {
             return Ok(None);
         };
         let sendings =
-            entry.with_file(&self.parts.folder, entry.view().head, |file| file.outbox(limits::RUNTIME_BATCH_MAX));
+            entry.with_file(&self.parts.files, entry.view().head, |file| file.outbox(limits::RUNTIME_BATCH_MAX));
         let sendings = sendings.and_then(|sendings| sendings).map_err(text)?;
         let whole = sendings.len() < limits::RUNTIME_BATCH_MAX;
         let mark = sendings.last().filter(|_| !whole).map_or(applied, |sending| sending.slot);
@@ -123,7 +123,7 @@ impl Shared {
     fn finish(&self, entry: &Entry, under_way: Option<UnderWay>) -> Result<(), String> {
         let Some(UnderWay { delivery, mark }) = under_way else { return Ok(()) };
         self.parts.metrics.messages_delivered(delivery.finish().map_err(|error| error.to_string())?);
-        let marked = entry.with_file(&self.parts.folder, entry.view().head, |file| {
+        let marked = entry.with_file(&self.parts.files, entry.view().head, |file| {
             file.set_delivered(mark)?;
             file.progress()
         });
