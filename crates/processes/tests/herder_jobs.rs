@@ -164,6 +164,13 @@ fn a_plain_prompt_is_answered_in_plain_text_as_in_the_original() {
         (Some("r1"), Some("Chat"), "A computer.")
     );
 
+    // aos writes a number of its own before the Reference of its user, and knows the answer to it by X-Reference.
+    let pairs = [("Action", "Inference"), ("WorkerType", "Chat"), ("Reference", "17"), ("Reference", "mine")];
+    herd.say("user", &pairs, question).unwrap();
+    herd.reply("w", &herd.last_job("w"), &[], "A computer.").unwrap();
+    let answer = herd.last_answer("user");
+    assert_eq!((answer.tag("Reference"), answer.tag("X-Reference")), (Some("mine"), Some("17")));
+
     let judge = r#"{"question":"q","expected_response":"r","context":"c"}"#;
     for (bad, good) in [("11", "10"), ("-1", "0"), ("NaN", "7"), ("score: 5", "5"), ("", "1"), ("1e1", "3")] {
         herd.say("user", &[("Action", "Inference"), ("WorkerType", "Evaluate")], judge).unwrap();

@@ -13,14 +13,14 @@ use super::limits::{
     WAIT_MS_MAX,
 };
 use super::schema::{parsed, parsed_if_any};
-use super::turn::{Turn, refusal};
+use super::turn::{Reference, Turn, refusal};
 
 /// A job, as far as its end depends on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Job {
     pub(super) number: i64,
     pub(super) requester: Id,
-    pub(super) reference: String,
+    pub(super) reference: Reference,
     pub(super) worker_type: String,
     pub(super) model: String,
     pub(super) file_hash: String,
@@ -50,14 +50,14 @@ pub(super) enum Failure {
 
 impl Job {
     const COLUMNS_READ: &'static str =
-        "SELECT job, requester, reference, worker_type, model, file_hash, prompts, tokens,
+        "SELECT job, requester, reference, awaited, worker_type, model, file_hash, prompts, tokens,
         notice, queued_ms, attempt, failures, last_worker, last_error FROM jobs WHERE job = ?1";
 
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
             number: row.get("job")?,
             requester: parsed(row, "requester")?,
-            reference: row.get("reference")?,
+            reference: Reference { own: row.get("reference")?, awaited: row.get("awaited")? },
             worker_type: row.get("worker_type")?,
             model: row.get("model")?,
             file_hash: row.get("file_hash")?,
@@ -219,7 +219,7 @@ impl Turn<'_, '_> {
         let sql = "INSERT INTO failed_jobs VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
         let requester = job.requester.to_string();
         let values =
-            params![job.number, requester, job.reference, job.model, job.attempt, reason, self.table_time_ms()];
+            params![job.number, requester, job.reference.own, job.model, job.attempt, reason, self.table_time_ms()];
         self.store.execute(sql, values)?;
         let sql =
             "DELETE FROM failed_jobs WHERE job <= (SELECT job FROM failed_jobs ORDER BY job DESC LIMIT 1 OFFSET ?1)";

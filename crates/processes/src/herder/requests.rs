@@ -14,14 +14,14 @@ use super::limits::{
 };
 use super::queue::{QueuedJob, order_free, order_paid};
 use super::settings::{bad_tag, read_id};
-use super::turn::{Turn, refusal};
+use super::turn::{Reference, Turn, refusal};
 use super::wire::{Request, is_hash};
 use super::workers::{members, worker_type};
 
 /// A request that was read and checked.
 pub(super) struct NewJob {
     pub(super) requester: Id,
-    pub(super) reference: String,
+    pub(super) reference: Reference,
     pub(super) worker_type: &'static str,
     pub(super) model: String,
     pub(super) file_hash: String,
@@ -75,9 +75,9 @@ impl Turn<'_, '_> {
             let reason = "a file hash is the SHA-256 of the model file, 64 lower-case hexadecimal digits";
             return Err(bad_tag(hash_name, text(hash_name), &reason));
         }
-        if text(reference_name).len() > REFERENCE_BYTES_MAX {
+        if let Some(long) = self.message.tags.all(reference_name).find(|text| text.len() > REFERENCE_BYTES_MAX) {
             let most = format!("a reference has at most {REFERENCE_BYTES_MAX} bytes");
-            return Err(bad_tag(reference_name, text(reference_name), &most));
+            return Err(bad_tag(reference_name, long, &most));
         }
         let (model, file_hash) = (text(model_name).to_owned(), text(hash_name).to_owned());
         let (requester, reference) = (self.message.from, self.reference(reference_name));
@@ -96,8 +96,8 @@ impl Turn<'_, '_> {
                    ON CONFLICT (requester) DO NOTHING";
         self.store.execute(sql, [&requester])?;
         let sql = "INSERT INTO jobs (requester, reference, worker_type, model, file_hash, prompts, tokens, notice,
-                       fee_per_token, data, bytes, queued_ms, waiting_since_ms)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12)";
+                       fee_per_token, data, bytes, queued_ms, waiting_since_ms, awaited)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13)";
         let tokens = job.paid.map(|(_, tokens, _)| tokens);
         let notice = job.paid.map(|(notice, ..)| notice.to_string());
         let fee = job.paid.map(|(.., fee)| fee.to_string());
@@ -105,7 +105,7 @@ impl Turn<'_, '_> {
         let NewJob { reference, worker_type, model, file_hash, data, .. } = job;
         let values = params![
             requester,
-            reference,
+            reference.own,
             worker_type,
             model,
             file_hash,
@@ -115,7 +115,8 @@ impl Turn<'_, '_> {
             fee,
             data,
             bytes,
-            self.table_time_ms()
+            self.table_time_ms(),
+            reference.awaited
         ];
         Ok(Ok(self.store.insert(sql, values)?))
     }

@@ -78,9 +78,8 @@ impl Turn<'_, '_> {
 
     /// Passes the result on, pays for it, and writes it into the worker's record.
     fn complete(&mut self, job: &Job, worker: &Id, leased_ms: i64, tokens: u64) -> Result<(), Fault> {
-        let response = Outgoing::new(job.requester, "Inference-Response")
-            .tag("Reference", &job.reference)
-            .tag("X-Reference", &job.reference)
+        let response = job.reference.on(Outgoing::new(job.requester, "Inference-Response"));
+        let response = response
             .tag("WorkerType", &job.worker_type)
             .tag("Model", &job.model)
             .tag("Worker", worker)

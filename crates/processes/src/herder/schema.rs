@@ -42,6 +42,7 @@ const TABLES: &str = "
         job INTEGER PRIMARY KEY AUTOINCREMENT,
         requester TEXT NOT NULL,
         reference TEXT NOT NULL,
+        awaited TEXT NOT NULL,                -- what a caller in aos that waits for its answer knows it by
         worker_type TEXT NOT NULL,
         model TEXT NOT NULL,                  -- '' where the worker's own is wanted
         file_hash TEXT NOT NULL,              -- '' where any is right

@@ -16,15 +16,13 @@ impl Turn<'_, '_> {
         self.message.timestamp_ms as i64
     }
 
-    /// The reference by which a requester knows its answer: the tag, or the id of the message. One that is too long is
-    /// cut, for it must come back even with the error that says so.
-    pub(super) fn reference(&self, tag: &str) -> String {
-        let text = self.message.tag(tag).map_or_else(|| self.message.id.to_string(), str::to_owned);
-        let mut end = text.len().min(REFERENCE_BYTES_MAX);
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
-        text[..end].to_owned()
+    /// The references by which a requester knows its answer: those of the tag, or the id of the message. One that is too
+    /// long is cut, for it must come back even with the error that says so.
+    pub(super) fn reference(&self, tag: &str) -> Reference {
+        let id = self.message.id.to_string();
+        let mut all = self.message.tags.all(tag);
+        let first = all.next();
+        Reference { awaited: cut(first.unwrap_or(&id)), own: cut(all.last().or(first).unwrap_or(&id)) }
     }
 
     /// Only the owner of the herder may go on.
@@ -33,12 +31,33 @@ impl Turn<'_, '_> {
     }
 }
 
+/// The references of a request. aos puts a number of its own before a `Reference` that its user writes, and waits for it as
+/// `X-Reference`; the answer has both.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Reference {
+    /// The requester's own: the last that it wrote.
+    pub(super) own: String,
+    /// The first.
+    pub(super) awaited: String,
+}
+
+impl Reference {
+    /// An answer that its requester knows.
+    pub(super) fn on(&self, answer: Outgoing) -> Outgoing {
+        answer.tag("Reference", &self.own).tag("X-Reference", &self.awaited)
+    }
+}
+
+fn cut(text: &str) -> String {
+    let mut end = text.len().min(REFERENCE_BYTES_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text[..end].to_owned()
+}
+
 /// Tells a requester that its request came to nothing. `fault` says whose fault it was: `request`, `busy`, `worker`,
 /// `model`.
-pub(super) fn refusal(requester: Id, reference: &str, fault: &str, reason: &str) -> Outgoing {
-    Outgoing::new(requester, "Inference-Response")
-        .tag("Reference", reference)
-        .tag("X-Reference", reference)
-        .tag("Fault", fault)
-        .tag("Error", reason)
+pub(super) fn refusal(requester: Id, reference: &Reference, fault: &str, reason: &str) -> Outgoing {
+    reference.on(Outgoing::new(requester, "Inference-Response")).tag("Fault", fault).tag("Error", reason)
 }
