@@ -36,6 +36,9 @@ pub struct InboxPage {
     pub messages: Vec<InboxMessage>,
     /// Where the next page begins.
     pub next: u64,
+    /// The slot that the next message to come will have. A node that does not say is read from the beginning.
+    #[serde(default)]
+    pub end: u64,
 }
 
 impl InboxMessage {
@@ -54,10 +57,26 @@ impl Client {
     /// The messages in the inbox of `address` from slot `from` on. If there is none yet the node waits for one, up to
     /// `wait`; an empty page is then the answer.
     pub async fn inbox(&self, address: &Id, from: u64, wait: Duration) -> Result<InboxPage, ClientError> {
+        self.inbox_page(address, from, INBOX_PAGE, wait).await
+    }
+
+    /// Where the inbox of the client's own wallet ends now: what comes later has this slot or a higher one. For
+    /// [`Client::await_notice`], asked before the message is sent whose notice is awaited.
+    pub async fn inbox_end(&self) -> Result<u64, ClientError> {
+        Ok(self.inbox_page(&self.wallet()?.address(), 0, 1, Duration::ZERO).await?.end)
+    }
+
+    async fn inbox_page(
+        &self,
+        address: &Id,
+        from: u64,
+        limit: usize,
+        wait: Duration,
+    ) -> Result<InboxPage, ClientError> {
         let mut url = self.path(&["inbox", &address.to_string()]);
         url.query_pairs_mut()
             .append_pair("from", &from.to_string())
-            .append_pair("limit", &INBOX_PAGE.to_string())
+            .append_pair("limit", &limit.to_string())
             .append_pair("wait", &whole_seconds(wait.min(INBOX_WAIT)).to_string());
         let request = self.get(url.clone()).timeout(LONG_ANSWER_WAIT);
         let response = transport::send(&request, self.url(), self.retry).await?;
@@ -65,16 +84,16 @@ impl Client {
     }
 
     /// Waits for a message to the client's own wallet that follows from `pushed_for` (the id of a message sent before)
-    /// and has one of `actions`.
+    /// and has one of `actions`. Messages before the slot `from` are not looked at.
     pub async fn await_notice(
         &self,
+        mut from: u64,
         pushed_for: &Id,
         actions: &[&str],
         timeout: Duration,
     ) -> Result<InboxMessage, ClientError> {
         let address = self.wallet()?.address();
         let end = Instant::now() + timeout;
-        let mut from = 0;
         loop {
             let left = end.saturating_duration_since(Instant::now());
             let page = self.inbox(&address, from, left).await?;

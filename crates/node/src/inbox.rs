@@ -14,8 +14,10 @@ use crate::log::{Body, Log, Stream};
 
 /// Reads a page of an inbox.
 pub(crate) fn read(log: &dyn Log, address: &Id, from: u64, limit: usize) -> Result<InboxPage, ReadError> {
-    let records = log.read(&Stream::inbox(*address), from, limit.clamp(1, limits::PAGE_MAX))?;
-    let mut page = InboxPage { messages: Vec::with_capacity(records.len()), next: from };
+    let stream = Stream::inbox(*address);
+    let records = log.read(&stream, from, limit.clamp(1, limits::PAGE_MAX))?;
+    let end = log.head(&stream)?.map_or(0, |head| head + 1);
+    let mut page = InboxPage { messages: Vec::with_capacity(records.len()), next: from, end };
     for record in records {
         let damaged = |reason: String| LogError::Damaged { position: record.position, reason };
         let message = Body::decode(&record.body).and_then(|body| body.into_message(&record)).map_err(damaged)?;

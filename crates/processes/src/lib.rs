@@ -16,6 +16,7 @@ mod fault;
 pub mod herder;
 pub mod knowledge;
 pub mod limits;
+mod memo;
 mod module;
 pub mod packages;
 mod payload;
@@ -26,5 +27,6 @@ pub mod token;
 mod turn;
 
 pub use fault::Fault;
+pub use memo::Memo;
 pub use module::{Cron, Env, MODULES, Module, Publication, module_by_id, module_by_name, module_id};
 pub use store::{Database, Store};

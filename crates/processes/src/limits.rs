@@ -95,6 +95,9 @@ pub const POOLS_PAGE: u32 = 100;
 /// Entries, payouts or fundings in one answer where the question sets no limit.
 pub const LOOKUP_ROWS_PAGE: u32 = 100;
 
+/// Held notices in the answer to a benchmark's Info.
+pub const HELD_SHOWN: u32 = 50;
+
 /// Days of the boards of the past in one answer.
 pub const LOOKUP_DAYS_MAX: u64 = 60;
 
@@ -132,7 +135,7 @@ pub const REPORTS_PER_MESSAGE: usize = 50;
 /// Models in one answer to Get-Models.
 pub const MODELS_PAGE_MAX: u64 = 500;
 
-/// Running evaluations of a pool in one answer to Progress: each is counted row by row.
+/// Running evaluations of a pool in one answer to Progress.
 pub const PROGRESS_MODELS_MAX: u64 = 50;
 
 /// Questions in one answer to Get-Questions.
@@ -143,3 +146,7 @@ pub const RESULTS_PAGE_MAX: u64 = 500;
 
 /// Bytes of one answer to Results, as JSON: what is over it is on the next page.
 pub const RESULTS_BYTES_MAX: usize = 512 * 1024;
+
+/// Bytes of what the processes of a node keep in memory of what they worked out from their tables: the vectors of 250,000
+/// documents with 384 numbers each, and their sketches. What does not fit is read from the tables each time.
+pub const MEMO_BYTES_MAX: usize = 512 * 1024 * 1024;

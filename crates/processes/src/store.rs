@@ -7,7 +7,7 @@ use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, OptionalExtension as _, Params, Row};
 
-use crate::Fault;
+use crate::{Fault, Memo};
 
 /// Prepared statements that a process keeps: more than any native process has.
 const STATEMENTS_CACHED_MAX: usize = 128;
@@ -41,6 +41,7 @@ const FORBIDDEN_FUNCTIONS: &[&str] = &[
 #[derive(Debug)]
 pub struct Store<'connection> {
     connection: &'connection Connection,
+    memo: &'connection Memo,
 }
 
 /// The connection to the database of one process. While a handler runs, statements that could see the clock, randomness,
@@ -48,12 +49,13 @@ pub struct Store<'connection> {
 #[derive(Debug)]
 pub struct Database {
     connection: Connection,
+    memo: Memo,
     handling: Arc<AtomicBool>,
 }
 
 impl Database {
-    /// Takes over a connection.
-    pub fn new(mut connection: Connection) -> rusqlite::Result<Self> {
+    /// Takes over a connection, with a memory that may be shared with other databases.
+    pub fn new(mut connection: Connection, memo: Memo) -> rusqlite::Result<Self> {
         connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED_MAX);
         let handling = Arc::new(AtomicBool::new(false));
         // One authorizer for good, with a switch: SQLite forgets every prepared statement when an authorizer is replaced.
@@ -61,7 +63,7 @@ impl Database {
         connection.authorizer(Some(move |context: AuthContext<'_>| {
             if switch.load(Ordering::Relaxed) { authorize(&context) } else { Authorization::Allow }
         }))?;
-        Ok(Self { connection, handling })
+        Ok(Self { connection, memo, handling })
     }
 
     /// The connection, for the node's own tables and transactions.
@@ -72,7 +74,7 @@ impl Database {
     /// Lets a handler work on the tables, with the denials in force.
     pub fn handle<T>(&self, work: impl FnOnce(&mut Store<'_>) -> T) -> T {
         let _handling = Handling::begin(&self.handling);
-        work(&mut Store { connection: &self.connection })
+        work(&mut Store { connection: &self.connection, memo: &self.memo })
     }
 }
 
@@ -110,6 +112,11 @@ fn authorize(context: &AuthContext<'_>) -> Authorization {
 }
 
 impl Store<'_> {
+    /// What was worked out from tables before.
+    pub(crate) fn memo(&self) -> &Memo {
+        self.memo
+    }
+
     /// Runs several statements without values: the making of tables.
     pub fn execute_batch(&mut self, sql: &'static str) -> Result<(), Fault> {
         Ok(self.connection.execute_batch(sql)?)
@@ -159,7 +166,7 @@ mod tests {
 
     #[test]
     fn what_would_not_replay_is_denied_to_handlers() {
-        let database = Database::new(Connection::open_in_memory().unwrap()).unwrap();
+        let database = Database::new(Connection::open_in_memory().unwrap(), Memo::new(0)).unwrap();
         for sql in [
             "SELECT random()",
             "SELECT hex(randomblob(4))",

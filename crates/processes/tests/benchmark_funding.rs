@@ -308,6 +308,14 @@ fn a_refund_of_somebody_else_is_held_and_not_sent_round_and_round() {
     assert!(outcome.messages.is_empty() && outcome.output.error.is_some());
     assert_eq!((contest.escrow(), contest.balance("fiona")), (60, before - 60));
 
+    // It is seen by everybody, with what the owner needs to let it go.
+    let shown = contest.world.read(contest.benchmark, &[("Action", "Info")], "")["held"].clone();
+    assert_eq!(shown["count"], 1);
+    let shown = &shown["notices"][0];
+    assert_eq!((&shown["notice"], &shown["sender"]), (&json!(notice), &json!(wallet("fiona"))));
+    assert_eq!((&shown["quantity"], &shown["token"]), (&json!("60"), &json!(contest.token)));
+    assert!(shown["reason"].as_str().is_some_and(|reason| !reason.is_empty()) && shown["held_ms"].is_u64());
+
     // Only the owner lets it go, and once.
     let notice = notice.to_string();
     let pairs = [("Action", "Return-Held"), ("Notice", notice.as_str())];
@@ -316,6 +324,8 @@ fn a_refund_of_somebody_else_is_held_and_not_sent_round_and_round() {
     contest.world.send(wallet("owner"), contest.benchmark, &pairs, "").unwrap();
     contest.moment();
     assert_eq!((contest.escrow(), contest.balance("fiona")), (0, before));
+    let info = contest.world.read(contest.benchmark, &[("Action", "Info")], "");
+    assert_eq!(info["held"], json!({ "count": 0, "notices": [] }));
     assert!(contest.world.send(wallet("owner"), contest.benchmark, &pairs, "").is_err());
 }
 

@@ -7,7 +7,7 @@ mod library;
 use ao::MessageKind;
 use harness::{Letter, wallet};
 use library::{Library, by_hash, by_words, name_of};
-use processes::{Database, module_by_name};
+use processes::{Database, Memo, module_by_name};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
@@ -236,7 +236,7 @@ fn a_replay_of_the_log_gives_the_same_answers_to_the_last_bit() {
         library.search(&name_of(&contents), prompt, 20);
     }
     let (env, module) = (library.world.env(library.knowledge), module_by_name("knowledge").unwrap());
-    let database = Database::new(Connection::open_in_memory().unwrap()).unwrap();
+    let database = Database::new(Connection::open_in_memory().unwrap(), Memo::new(0)).unwrap();
     let mut answers = 0;
     for (message, outcome) in library.world.history(library.knowledge) {
         let again = database.handle(|store| match message.kind {

@@ -146,8 +146,9 @@ pub(crate) async fn create(
     }
     tags.extend(arguments.tags.iter().cloned());
     let spinner = output.spinner("waiting for the pool to open");
-    let message = send_money(session, money, tags, "Debit-Notice").await?;
-    let notice = session.client.await_notice(&message, &["Pool-Created", "Pool-Error"], ANSWER_WAIT).await;
+    let from = session.client.inbox_end().await?;
+    let message = send_money(session, money, tags).await?;
+    let notice = session.client.await_notice(from, &message, &["Pool-Created", "Pool-Error"], ANSWER_WAIT).await;
     spinner.finish_and_clear();
     let notice = notice?;
     if notice.from != benchmark {
@@ -171,11 +172,12 @@ pub(crate) async fn join(session: &Session, pool: &str, model: &str, output: Out
     let benchmark = session.process("benchmark")?;
     let data = json!({ "dataset": pool, "model": model }).to_string();
     let spinner = output.spinner("waiting for the model to be checked");
+    let from = session.client.inbox_end().await?;
     let (message, result) = session.client.request(benchmark, action("Join-Pool"), data).await?;
     if let Some(error) = result.output.error {
         bail!("the model was not entered: {error}");
     }
-    let notice = session.client.await_notice(&message, &["Join-Response", "Join-Error"], JOIN_WAIT).await;
+    let notice = session.client.await_notice(from, &message, &["Join-Response", "Join-Error"], JOIN_WAIT).await;
     spinner.finish_and_clear();
     let notice = notice?;
     if notice.action() == "Join-Error" {

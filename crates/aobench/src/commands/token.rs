@@ -1,7 +1,5 @@
 //! `aobench token`: balances and transfers.
 
-use std::time::Duration;
-
 use anyhow::{Context as _, bail};
 use ao::{Id, Quantity};
 use clap::Subcommand;
@@ -12,9 +10,6 @@ use super::money::Money;
 use crate::arguments::GlobalArguments;
 use crate::output::Output;
 use crate::session::{Session, action};
-
-/// How long the answer of a token is waited for.
-const ANSWER_WAIT: Duration = Duration::from_mins(1);
 
 /// What can be typed after `aobench token`.
 #[derive(Debug, Subcommand)]
@@ -90,7 +85,7 @@ pub(crate) async fn run(global: &GlobalArguments, command: TokenCommand, output:
             let mut all =
                 action("Transfer").with("Recipient", recipient.to_string()).with("Quantity", quantity.to_string());
             all.extend(tags);
-            let message = send_money(&session, &money, all, "Debit-Notice").await?;
+            let message = send_money(&session, &money, all).await?;
             output.result(&Transferred { message, recipient, quantity }, |_| {
                 format!("{} sent to {recipient}", money.show(quantity))
             })
@@ -120,11 +115,10 @@ pub(crate) async fn balance(session: &Session, token: &Id, address: &Id) -> anyh
 }
 
 /// Sends a message that moves money, and waits until the token has said yes or no; the id of the message.
-pub(crate) async fn send_money(session: &Session, money: &Money, tags: ao::Tags, yes: &str) -> anyhow::Result<Id> {
+pub(crate) async fn send_money(session: &Session, money: &Money, tags: ao::Tags) -> anyhow::Result<Id> {
     let (message, result) = session.client.request(money.token, tags, "").await?;
-    if result.message("Transfer-Error").is_some() {
-        let notice = session.client.await_notice(&message, &[yes, "Transfer-Error"], ANSWER_WAIT).await?;
-        bail!("the token refused the transfer: {}", notice.tags.get("Error").unwrap_or("no reason given"));
+    if let Some(refusal) = result.message("Transfer-Error") {
+        bail!("the token refused the transfer: {}", refusal.tags.get("Error").unwrap_or("no reason given"));
     }
     Ok(message)
 }

@@ -91,11 +91,36 @@ async fn a_notice_is_found_by_what_it_answers() {
     let second = running.client.send(running.token, Running::transfer(trainer.address(), "2"), "").await.unwrap();
     for (message, quantity) in [(second, "2"), (first, "1")] {
         let notice =
-            theirs.await_notice(&message, &["Refund", "Credit-Notice"], Duration::from_secs(20)).await.unwrap();
+            theirs.await_notice(0, &message, &["Refund", "Credit-Notice"], Duration::from_secs(20)).await.unwrap();
         assert_eq!((notice.from, notice.tags.get("Quantity")), (running.token, Some(quantity)));
     }
-    let error = theirs.await_notice(&first, &["Refund"], Duration::from_millis(100)).await.unwrap_err();
+    let error = theirs.await_notice(0, &first, &["Refund"], Duration::from_millis(100)).await.unwrap_err();
     assert!(matches!(error, ClientError::Timeout { .. }) && error.to_string().contains("Refund"), "{error}");
+}
+
+#[tokio::test]
+async fn a_notice_is_awaited_from_where_the_inbox_ended_when_its_message_was_sent() {
+    let running = Running::start().await;
+    let trainer = another_wallet();
+    let theirs = running.client.clone().with_wallet(trainer.clone());
+    assert_eq!(theirs.inbox_end().await.unwrap(), 0);
+    let transfer = || running.client.request(running.token, Running::transfer(trainer.address(), "1"), "");
+    let credit = async |from: u64, message: Id| {
+        theirs.await_notice(from, &message, &["Credit-Notice"], Duration::from_secs(20)).await.map(|notice| notice.slot)
+    };
+    for slot in 0..5 {
+        let from = theirs.inbox_end().await.unwrap();
+        let (message, _) = transfer().await.unwrap();
+        assert_eq!((from, credit(from, message).await.unwrap()), (slot, slot));
+    }
+
+    // What lies before that is not read: there a notice is not found although it is there.
+    let (message, _) = transfer().await.unwrap();
+    let slot = credit(0, message).await.unwrap();
+    let after = theirs.inbox_end().await.unwrap();
+    assert_eq!((slot, after), (5, 6));
+    let error = theirs.await_notice(after, &message, &["Credit-Notice"], Duration::from_millis(100)).await.unwrap_err();
+    assert!(matches!(error, ClientError::Timeout { .. }), "{error}");
 }
 
 #[tokio::test]

@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use ao::{Id, Quantity};
-use processes::Database;
 use processes::benchmark::Books;
+use processes::{Database, Memo};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
 use super::AuditReport;
@@ -78,7 +78,7 @@ pub(super) fn supply(report: &mut AuditReport, ledger: &Ledger) -> Result<(), Lo
 /// I2, I3 and I4 of a benchmark process.
 pub(super) fn escrow(report: &mut AuditReport, log: &dyn Log, folder: &Path, ledger: &Ledger) -> Result<(), LogError> {
     let Some(token) = configured_token(log, ledger.process)? else { return Ok(()) };
-    let database = Database::new(Connection::open(runtime::path(folder, &ledger.process))?)?;
+    let database = Database::new(Connection::open(runtime::path(folder, &ledger.process))?, Memo::new(0))?;
     let books = database.handle(|store| processes::benchmark::audit(store, &token));
     let books = books.map_err(|fault| LogError::Database(fault.to_string()))?;
     for pool in &books.pools {

@@ -66,7 +66,7 @@ fn help(module: &str) -> String {
 #[cfg(test)]
 mod tests {
     use ao::{Id, MessageKind, Outgoing, Tags};
-    use processes::Database;
+    use processes::{Database, Memo};
 
     use super::*;
 
@@ -92,7 +92,7 @@ mod tests {
     }
 
     fn typed(text: &str) -> Result<Effects, Fault> {
-        let database = Database::new(rusqlite::Connection::open_in_memory().unwrap()).unwrap();
+        let database = Database::new(rusqlite::Connection::open_in_memory().unwrap(), Memo::new(0)).unwrap();
         let (process, wallet) = (Id::new([1; 32]), Id::new([2; 32]));
         let env = Env { process, owner: wallet, tags: Tags::new().with("Name", "Pool"), node: Id::new([3; 32]) };
         let message = Message {

@@ -47,7 +47,7 @@ pub(crate) async fn inbox(
     let wait = Duration::from_secs(query.wait.unwrap_or(0)).min(RESULT_WAIT);
     let page = shared.unless_stopping(shared.core.inbox(&address, from, limit, wait)).await;
     // A node that stops answers that nothing came; the next question finds nobody, and is asked again.
-    let page = page.unwrap_or_else(|| Ok(InboxPage { messages: Vec::new(), next: from }))?;
+    let page = page.unwrap_or_else(|| Ok(InboxPage { messages: Vec::new(), next: from, end: from }))?;
     Ok(Json(answer(page)).into_response())
 }
 
@@ -63,7 +63,7 @@ fn last_event(headers: &HeaderMap) -> Option<u64> {
 
 /// A page, cut where it would be too large.
 fn answer(page: InboxPage) -> InboxAnswer {
-    let InboxPage { messages, mut next } = page;
+    let InboxPage { messages, mut next, end } = page;
     let (mut entries, mut bytes) = (Vec::with_capacity(messages.len()), 0);
     for message in messages {
         if bytes > RESPONSE_BYTES_MAX {
@@ -73,7 +73,7 @@ fn answer(page: InboxPage) -> InboxAnswer {
         bytes += message.data.len() + 1024;
         entries.push(InboxEntry::from(message));
     }
-    InboxAnswer { messages: entries, next }
+    InboxAnswer { messages: entries, next, end }
 }
 
 /// One event for each message, its id the slot, so that a browser that reconnects says where it was.

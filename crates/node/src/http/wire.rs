@@ -334,6 +334,8 @@ pub(crate) fn block_height(height: u64) -> String {
 pub(crate) struct InboxAnswer {
     pub messages: Vec<InboxEntry>,
     pub next: u64,
+    /// Where a message that comes now will be.
+    pub end: u64,
 }
 
 /// A message in an inbox.

@@ -1,5 +1,5 @@
-//! The runtime: turns the log of each process into its database. A process is on one thread at a time and takes all that
-//! is waiting as one batch; a small pool of threads serves those that have something to do.
+//! The runtime: turns the log of each process into its database. A process is on one thread at a time and takes what
+//! is waiting in one turn; a small pool of threads serves those that have something to do.
 
 mod apply;
 mod entry;
@@ -7,25 +7,27 @@ mod open_files;
 mod process_file;
 mod program;
 mod published;
+mod recent;
+mod turn;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ao::{Effects, Id, Message};
 use serde_json::Value;
 use tokio::sync::watch;
 
-use crate::error::{LogError, NodeError, ReadError};
+use crate::core::StoredResult;
+use crate::error::{NodeError, ReadError};
 use crate::limits;
 use crate::log::{Body, Log, Stream, StreamKind};
 use crate::metrics::Metrics;
 use crate::outbox::Outbox;
 
 pub(crate) use entry::{Entry, Information};
-pub(crate) use process_file::{ResultReader, Sending, path};
+pub(crate) use process_file::{ProcessFiles, ResultReader, Sending, path};
 pub(crate) use program::Programs;
 pub(crate) use published::{part, publication};
 
@@ -47,8 +49,8 @@ const REST: Duration = Duration::from_millis(limits::WASM_SNAPSHOT_REST_MS);
 pub(crate) struct Parts {
     /// The truth.
     pub log: Arc<dyn Log>,
-    /// Where the files of processes lie.
-    pub folder: PathBuf,
+    /// The files of processes.
+    pub files: ProcessFiles,
     /// What processes can run.
     pub programs: Arc<Programs>,
     /// The address of the node.
@@ -72,7 +74,7 @@ struct Shared {
     ready: Condvar,
     /// Counts up whenever a process has come further.
     progress: watch::Sender<u64>,
-    /// Called whenever a process has come further.
+    /// Called whenever a clock of a process may be due at another time than before.
     listener: OnceLock<Box<dyn Fn() + Send + Sync>>,
     open: Mutex<OpenFiles>,
 }
@@ -140,15 +142,25 @@ impl Runtime {
         self.shared.progress.subscribe()
     }
 
-    /// Calls `listener` whenever a process has come further. There is one listener.
-    pub(crate) fn on_progress(&self, listener: impl Fn() + Send + Sync + 'static) {
+    /// Calls `listener` whenever a clock of a process may be due at another time than before. There is one listener.
+    pub(crate) fn on_clocks_changed(&self, listener: impl Fn() + Send + Sync + 'static) {
         let _ = self.shared.listener.set(Box::new(listener));
+    }
+
+    /// The result of a slot that a process has applied; nothing if its file has none.
+    pub(crate) fn result(&self, entry: &Entry, slot: u64) -> Result<Option<StoredResult>, ReadError> {
+        let process = entry.process();
+        let failed = |error: rusqlite::Error| ReadError::Store { process, reason: error.to_string() };
+        match entry.recent(slot) {
+            Some(result) => Ok(Some(result)),
+            None => self.results(&process)?.result(slot).map_err(failed),
+        }
     }
 
     /// A reader of the results of a process.
     pub(crate) fn results(&self, process: &Id) -> Result<ResultReader, ReadError> {
         let failed = |error: rusqlite::Error| ReadError::Store { process: *process, reason: error.to_string() };
-        ResultReader::open(&self.shared.parts.folder, process).map_err(failed)
+        ResultReader::open(self.shared.parts.files.folder(), process).map_err(failed)
     }
 
     /// What a process that runs a WebAssembly module has published at a path.
@@ -162,7 +174,7 @@ impl Runtime {
         let information = self.information(entry)?;
         let failed = |reason: String| ReadError::Store { process: entry.process(), reason };
         let head = entry.view().head;
-        let answered = entry.with_file(&self.shared.parts.folder, head, |file| {
+        let answered = entry.with_file(&self.shared.parts.files, head, |file| {
             self.shared.wake(entry.process(), &information.identity, file)?;
             apply::dry_run(file, &information.identity, message)
         });
@@ -197,8 +209,8 @@ impl Shared {
             if let Err(reason) = &outcome {
                 tracing::error!(process = %entry.process(), %reason, "the process stopped");
                 entry.stop(reason);
+                self.has_progress();
             }
-            self.has_progress();
             if entry.release() {
                 self.state().queue.push_back(entry);
                 self.ready.notify_one();
@@ -208,6 +220,10 @@ impl Shared {
 
     fn has_progress(&self) {
         self.progress.send_modify(|count| *count += 1);
+    }
+
+    /// A clock may be due at another time than before.
+    fn clocks_changed(&self) {
         if let Some(listener) = self.listener.get() {
             listener();
         }
@@ -239,41 +255,6 @@ impl Shared {
                 state = self.state();
             }
         }
-    }
-
-    /// One batch of one process: handled, committed, delivered.
-    fn turn(&self, entry: &Entry) -> Result<(), String> {
-        let parts = &self.parts;
-        let text = |error: ReadError| error.to_string();
-        let information = entry.information(&*parts.log, &parts.programs, parts.node).map_err(text)?;
-        let head = entry.view().head;
-        let began = Instant::now();
-        let applied = entry
-            .with_file(&parts.folder, head, |file| -> Result<apply::Applied, String> {
-                let progress = file.progress().map_err(|error| error.to_string())?;
-                let next = progress.applied.map_or(0, |slot| slot + 1);
-                let stream = Stream::process(entry.process());
-                let records =
-                    if next > head { Ok(Vec::new()) } else { parts.log.read(&stream, next, limits::RUNTIME_BATCH_MAX) };
-                let records = records.map_err(|error: LogError| error.to_string())?;
-                let applied = if records.is_empty() {
-                    apply::Applied::default()
-                } else {
-                    self.wake(entry.process(), &information.identity, file)?;
-                    apply::apply(file, &information.identity, records)?
-                };
-                entry.set_progress(file.progress().map_err(|error| error.to_string())?);
-                Ok(applied)
-            })
-            .map_err(|error| error.to_string())??;
-        if applied.messages > 0 {
-            parts.metrics.batch_applied(applied.messages, applied.faults, began.elapsed().as_secs_f64());
-            self.has_progress();
-        }
-        self.make_room();
-        self.deliver(entry, head)?;
-        self.close_one(entry);
-        Ok(())
     }
 
     /// Closes the file that was not used for longest, if this one is one too many.
@@ -313,7 +294,7 @@ impl Shared {
         let Some(information) = entry.known() else { return };
         let Program::Wasm(program) = &information.identity.program else { return };
         self.parts.programs.wasm().written(&entry.process());
-        let saved = entry.with_free_file(&self.parts.folder, |file| program.save(file.connection()));
+        let saved = entry.with_free_file(&self.parts.files, |file| program.save(file.connection()));
         if let Err(reason) = saved.map_err(|error| error.to_string()).and_then(Option::transpose) {
             tracing::warn!(process = %entry.process(), %reason, "a snapshot could not be written");
         }
@@ -323,7 +304,7 @@ impl Shared {
     fn rest(&self, entry: &Entry) -> bool {
         let Some(information) = entry.known() else { return false };
         let Program::Wasm(program) = &information.identity.program else { return false };
-        match entry.with_free_file(&self.parts.folder, |file| program.rest(file.connection())) {
+        match entry.with_free_file(&self.parts.files, |file| program.rest(file.connection())) {
             Ok(None) => false,
             Ok(Some(Ok(()))) => true,
             Ok(Some(Err(reason))) => {
@@ -333,35 +314,6 @@ impl Shared {
             Err(error) => {
                 tracing::warn!(process = %entry.process(), %error, "a snapshot could not be written");
                 false
-            }
-        }
-    }
-
-    /// Delivers what the process has sent and marks it as delivered.
-    fn deliver(&self, entry: &Entry, head: u64) -> Result<(), String> {
-        let parts = &self.parts;
-        loop {
-            let sendings = entry
-                .with_file(&parts.folder, head, |file| file.outbox(limits::RUNTIME_BATCH_MAX))
-                .and_then(|sendings| sendings)
-                .map_err(|error| error.to_string())?;
-            if !sendings.is_empty() {
-                let delivered = parts.outbox.deliver(&entry.process(), &sendings).map_err(|error| error.to_string())?;
-                parts.metrics.messages_delivered(delivered);
-            }
-            let whole = sendings.len() < limits::RUNTIME_BATCH_MAX;
-            let mark = if whole { entry.view().progress.applied } else { sendings.last().map(|sending| sending.slot) };
-            let Some(mark) = mark else { return Ok(()) };
-            entry
-                .with_file(&parts.folder, head, |file| {
-                    file.set_delivered(mark)?;
-                    entry.set_progress(file.progress()?);
-                    Ok(())
-                })
-                .and_then(|outcome: rusqlite::Result<()>| outcome)
-                .map_err(|error| error.to_string())?;
-            if whole {
-                return Ok(());
             }
         }
     }

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ao::{Effects, Id, MessageKind};
-use processes::Database;
+use processes::limits::MEMO_BYTES_MAX;
+use processes::{Database, Memo};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row};
 
 use crate::core::{ResultRange, StoredResult};
@@ -52,6 +53,13 @@ pub(crate) struct Sending {
     pub effects: Effects,
 }
 
+/// Where the files of processes lie, and what their processes share beside them.
+#[derive(Debug)]
+pub(crate) struct ProcessFiles {
+    folder: PathBuf,
+    memo: Memo,
+}
+
 /// The open database of a process.
 #[derive(Debug)]
 pub(crate) struct ProcessFile {
@@ -63,29 +71,42 @@ pub(crate) fn path(folder: &Path, process: &Id) -> PathBuf {
     folder.join(format!("{}.sqlite", process.to_hex()))
 }
 
+impl ProcessFiles {
+    /// The files in a folder, with a memory that is empty.
+    pub(crate) fn new(folder: PathBuf) -> Self {
+        Self { folder, memo: Memo::new(MEMO_BYTES_MAX) }
+    }
+
+    /// The folder.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+}
+
 impl ProcessFile {
     /// Opens the file, made if it is absent. A file that cannot be read, or that claims to be ahead of the log, is removed
     /// and made anew: the log rebuilds it.
-    pub(crate) fn open(folder: &Path, process: &Id, head: u64) -> rusqlite::Result<Self> {
-        let path = path(folder, process);
-        match Self::open_at(&path).and_then(|file| Ok((file.progress()?, file))) {
+    pub(crate) fn open(files: &ProcessFiles, process: &Id, head: u64) -> rusqlite::Result<Self> {
+        let path = path(&files.folder, process);
+        let open_at = |path: &Path| Self::open_at(path, files.memo.clone());
+        match open_at(&path).and_then(|file| Ok((file.progress()?, file))) {
             Ok((progress, file)) if progress.applied.is_none_or(|applied| applied <= head) => Ok(file),
             Ok((progress, file)) => {
                 tracing::warn!(%process, ?progress, head, "the file of the process is ahead of the log; rebuilding it");
                 drop(file);
                 remove(&path);
-                Self::open_at(&path)
+                open_at(&path)
             }
             Err(error) if is_damaged(&error) => {
                 tracing::warn!(%process, %error, "the file of the process is damaged; rebuilding it from the log");
                 remove(&path);
-                Self::open_at(&path)
+                open_at(&path)
             }
             Err(error) => Err(error),
         }
     }
 
-    fn open_at(path: &Path) -> rusqlite::Result<Self> {
+    fn open_at(path: &Path, memo: Memo) -> rusqlite::Result<Self> {
         let connection = Connection::open(path)?;
         connection.busy_timeout(BUSY_WAIT)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -93,7 +114,7 @@ impl ProcessFile {
         connection.pragma_update(None, "synchronous", "NORMAL")?;
         connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
         connection.execute_batch(TABLES)?;
-        Ok(Self { database: Database::new(connection)? })
+        Ok(Self { database: Database::new(connection, memo)? })
     }
 
     pub(super) fn connection(&self) -> &Connection {
@@ -104,7 +125,7 @@ impl ProcessFile {
     pub(crate) fn progress(&self) -> rusqlite::Result<Progress> {
         let connection = self.connection();
         let sql = "SELECT applied, delivered, wake_at_ms FROM node_state";
-        let mut progress = connection.query_row(sql, (), |row| {
+        let mut progress = connection.prepare_cached(sql)?.query_row((), |row| {
             Ok(Progress {
                 applied: number(row, 0)?,
                 delivered: number(row, 1)?,

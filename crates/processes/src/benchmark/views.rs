@@ -5,14 +5,14 @@ use ao::{Message, Outgoing};
 use rusqlite::Row;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tasks::statistics::{minimum_detectable_difference, share, wilson};
+use tasks::statistics::{minimum_detectable_difference, share, wilson_of_points};
 
 use super::allocation::Allocation;
 use super::entry::{self, Entry};
 use super::pool::{self, Pool, Status, select_pools};
 use super::ranking::{self, Ranked};
 use super::turn::Turn;
-use crate::limits::{POOL_ROWS_PAGE, POOL_ROWS_PAGE_MAX, POOLS_PAGE};
+use crate::limits::{HELD_SHOWN, POOL_ROWS_PAGE, POOL_ROWS_PAGE_MAX, POOLS_PAGE};
 use crate::payload::{optional, text};
 use crate::{Fault, Store};
 
@@ -32,9 +32,25 @@ pub(super) fn info(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
         "ties": "split, earliest and significance",
         "metrics": "strict and lenient",
         "pools": pools,
+        "held": held(turn.store)?,
     });
     answer(turn, Outgoing::new(turn.message.from, "Info-Response").tag("Token", turn.settings.token), data);
     Ok(())
+}
+
+/// Money that waits for the owner's `Return-Held`: how many notices, and the oldest of them.
+fn held(store: &Store<'_>) -> Result<Value, Fault> {
+    let count: u64 = store.value("SELECT count(*) FROM held", ())?;
+    let sql = "SELECT notice, token, sender, quantity, reason, held_ms FROM held ORDER BY held_ms, notice LIMIT ?";
+    let read = |row: &Row<'_>| {
+        let (notice, token, sender): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let (quantity, reason, held_ms): (String, String, u64) = (row.get(3)?, row.get(4)?, row.get(5)?);
+        Ok(json!({
+            "notice": notice, "token": token, "sender": sender, "quantity": quantity, "reason": reason,
+            "held_ms": held_ms,
+        }))
+    };
+    Ok(json!({ "count": count, "notices": store.all(sql, [HELD_SHOWN], read)? }))
 }
 
 /// The pools, the newest first; with the tags `Dataset`, `Funder`, `Status` (one, or several with commas between) or
@@ -145,7 +161,7 @@ pub(super) fn pool(store: &Store<'_>, pool: &Pool) -> Result<Value, Fault> {
 fn leader(store: &Store<'_>, pool: &Pool) -> Result<Option<Value>, Fault> {
     Ok(entry::leader(store, pool)?.map(|leader| {
         let (correct, answered) = (leader.correct(pool), leader.score.answered);
-        let interval = wilson(u64::from(correct / pool.points), answered.into());
+        let interval = wilson_of_points(correct.into(), pool.points.into(), answered.into());
         json!({
             "model": leader.model,
             "name": leader.name,
@@ -159,8 +175,7 @@ fn leader(store: &Store<'_>, pool: &Pool) -> Result<Option<Value>, Fault> {
 /// progress.
 pub(super) fn row(pool: &Pool, entry: &Entry, ranked: Option<&Ranked>) -> Value {
     let (correct, score) = (entry.correct(pool), entry.score);
-    // A question of several points counts as a part of one right answer: no spread of points is wider than all or nothing.
-    let interval = wilson(u64::from(correct / pool.points), score.answered.into());
+    let interval = wilson_of_points(correct.into(), pool.points.into(), score.answered.into());
     json!({
         "rank": ranked.map(|ranked| ranked.rank),
         "group": ranked.map(|ranked| ranked.group + 1),

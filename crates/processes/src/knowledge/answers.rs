@@ -4,9 +4,8 @@ use rusqlite::Row;
 
 use super::asking::{self, SEARCH_PROMPT, Subject};
 use super::limits::{DOCUMENT_ATTEMPTS_MAX, DOCUMENT_RETRY_MS, DOCUMENT_RETRY_MS_MAX};
-use super::searching;
-use super::sketch::{RECORDS_PER_BLOCK, Sketch};
 use super::turn::Turn;
+use super::{searching, vectors};
 use crate::herder::embedding::Embedding;
 use crate::herder::wire::{Answer, InferenceResponse, PromptResult};
 use crate::payload::parsed;
@@ -127,53 +126,38 @@ fn same_dimensions(mut expected: Option<usize>, results: &[PromptResult]) -> Res
 
 /// Keeps the vectors of a batch.
 fn keep(turn: &mut Turn<'_, '_>, batch: Batch, results: &[PromptResult]) -> Result<(), Fault> {
-    for result in results {
-        if let Answer::Embedded { embedding } = &result.answer {
-            let dimensions = embedding.numbers().len();
-            turn.store.execute("INSERT INTO model VALUES (1, ?) ON CONFLICT (only) DO NOTHING", [dimensions])?;
-        }
-        match batch.subject {
-            Subject::Documents(dataset) => keep_one(turn, dataset, result)?,
-            Subject::Search(search) if result.id == SEARCH_PROMPT => match &result.answer {
-                Answer::Embedded { embedding } => searching::found(turn, search, embedding)?,
-                _ => searching::failed(turn, search, &Failure { by_model: true, reason: TOO_LONG.to_owned() })?,
-            },
-            Subject::Search(_) => {}
-        }
+    let vectors: Vec<(u64, &Embedding)> = results.iter().filter_map(vector).collect();
+    if let Some((_, embedding)) = vectors.first() {
+        let dimensions = embedding.numbers().len();
+        turn.store.execute("INSERT INTO model VALUES (1, ?) ON CONFLICT (only) DO NOTHING", [dimensions])?;
     }
-    Ok(())
+    match batch.subject {
+        Subject::Documents(dataset) => {
+            vectors::keep(turn.store, dataset, &vectors)?;
+            results.iter().try_for_each(|result| mark(turn, dataset, result))
+        }
+        Subject::Search(search) => match vectors.iter().find(|(number, _)| *number == SEARCH_PROMPT) {
+            Some((_, embedding)) => searching::found(turn, search, embedding),
+            None => searching::failed(turn, search, &Failure { by_model: true, reason: TOO_LONG.to_owned() }),
+        },
+    }
 }
 
-fn keep_one(turn: &mut Turn<'_, '_>, dataset: i64, result: &PromptResult) -> Result<(), Fault> {
-    let (status, reason) = match &result.answer {
-        Answer::Embedded { embedding } => {
-            let sql = "INSERT INTO vectors (dataset, number, vector) VALUES (?, ?, ?)";
-            turn.store.execute(sql, (dataset, result.id, embedding.to_bytes()))?;
-            keep_sketch(turn, dataset, result.id, embedding)?;
-            ("embedded", "")
-        }
-        _ => ("failed", TOO_LONG),
-    };
+/// The vector among the results of a batch.
+fn vector(result: &PromptResult) -> Option<(u64, &Embedding)> {
+    match &result.answer {
+        Answer::Embedded { embedding } => Some((result.id, embedding)),
+        _ => None,
+    }
+}
+
+/// Writes down whether a document has its vector now.
+fn mark(turn: &mut Turn<'_, '_>, dataset: i64, result: &PromptResult) -> Result<(), Fault> {
+    let (status, reason) = if vector(result).is_some() { ("embedded", "") } else { ("failed", TOO_LONG) };
     turn.store.execute(
         "UPDATE documents SET status = ?, reason = ?, batch = NULL WHERE dataset = ? AND number = ?",
         (status, reason, dataset, result.id),
     )?;
-    Ok(())
-}
-
-/// Appends the sketch of a vector to the last block of its dataset, or to a new one.
-fn keep_sketch(turn: &mut Turn<'_, '_>, dataset: i64, number: u64, embedding: &Embedding) -> Result<(), Fault> {
-    let sql = "SELECT block, records, bytes FROM sketches WHERE dataset = ? ORDER BY block DESC LIMIT 1";
-    let last = turn.store.first(sql, [dataset], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    let (mut block, mut records, mut bytes): (i64, usize, Vec<u8>) = last.unwrap_or_default();
-    if block == 0 || records >= RECORDS_PER_BLOCK {
-        (block, records, bytes) = (block + 1, 0, Vec::new());
-    }
-    let number = u32::try_from(number).map_err(|_| Fault::BadData(format!("there is no document {number}")))?;
-    Sketch::of(embedding.numbers()).append(number, &mut bytes);
-    let sql = "INSERT INTO sketches (dataset, block, records, bytes) VALUES (?, ?, ?, ?)
-               ON CONFLICT (dataset, block) DO UPDATE SET records = excluded.records, bytes = excluded.bytes";
-    turn.store.execute(sql, (dataset, block, records + 1, bytes))?;
     Ok(())
 }
 

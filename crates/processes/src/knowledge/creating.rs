@@ -13,9 +13,9 @@ use super::limits::{
     META_BYTES_MAX,
 };
 use super::turn::Turn;
-use super::views;
-use crate::Fault;
+use super::{vectors, views};
 use crate::payload::{json as data, quoted};
+use crate::{Fault, Store};
 
 /// Hexadecimal digits of a SHA-1.
 const HASH_DIGITS: usize = 40;
@@ -50,7 +50,7 @@ pub(super) struct Dataset {
     /// What the list is, which its name does not prove.
     pub(super) digest: String,
     pub(super) owner: String,
-    documents: u64,
+    pub(super) documents: u64,
 }
 
 /// The name of a list of documents: SHA-1 over all contents in their order, as UTF-8, with nothing before, between or
@@ -90,7 +90,7 @@ pub(super) fn create_dataset(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
         )));
     }
     let digest = digest(&new.list, &metas);
-    let dataset = match find(turn, &hash)? {
+    let dataset = match find(turn.store, &hash)? {
         Some(dataset) if dataset.digest == digest => again(turn, dataset)?,
         Some(_) => {
             let reason = format!(
@@ -100,7 +100,7 @@ pub(super) fn create_dataset(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
         }
         None => insert(turn, hash, digest, &new.list, &metas)?,
     };
-    let answer = views::progress(turn, dataset.id, &dataset.hash)?;
+    let answer = views::progress(turn.store, &dataset)?;
     turn.answer("Create-Dataset-Response", &answer);
     Ok(())
 }
@@ -195,14 +195,13 @@ pub(super) fn delete_dataset(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
         Some(hash) => hash.to_owned(),
         None => data::<Named>(turn.message)?.dataset_hash,
     };
-    let dataset = named(turn, &hash)?;
+    let dataset = named(turn.store, &hash)?;
     if dataset.owner != turn.message.from.to_string() {
         let (action, allowed) = ("Delete-Dataset", "who created the dataset");
         return Err(Fault::NotAllowed { action, allowed, from: turn.message.from });
     }
     turn.store.execute("DELETE FROM batches WHERE dataset = ?", [dataset.id])?;
-    turn.store.execute("DELETE FROM vectors WHERE dataset = ?", [dataset.id])?;
-    turn.store.execute("DELETE FROM sketches WHERE dataset = ?", [dataset.id])?;
+    vectors::delete(turn.store, dataset.id)?;
     turn.store.execute("DELETE FROM documents WHERE dataset = ?", [dataset.id])?;
     turn.store.execute("DELETE FROM datasets WHERE id = ?", [dataset.id])?;
     let answer = json!({ "dataset_hash": dataset.hash, "deleted": dataset.documents });
@@ -211,17 +210,21 @@ pub(super) fn delete_dataset(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
 }
 
 /// The dataset of that hash.
-pub(super) fn named(turn: &Turn<'_, '_>, hash: &str) -> Result<Dataset, Fault> {
+pub(super) fn named(store: &Store<'_>, hash: &str) -> Result<Dataset, Fault> {
     let hash = hash.to_ascii_lowercase();
     let is_hash = hash.len() == HASH_DIGITS && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let found = if is_hash { find(turn, &hash)? } else { None };
+    let found = if is_hash { find(store, &hash)? } else { None };
     found.ok_or_else(|| Fault::NotFound { what: "dataset", name: quoted(&hash) })
 }
 
-fn find(turn: &Turn<'_, '_>, hash: &str) -> Result<Option<Dataset>, Fault> {
-    let read = |row: &Row<'_>| {
+fn find(store: &Store<'_>, hash: &str) -> Result<Option<Dataset>, Fault> {
+    store.first("SELECT id, hash, digest, owner, documents FROM datasets WHERE hash = ?", [hash], Dataset::read)
+}
+
+impl Dataset {
+    /// Reads the first five columns of a row.
+    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         let (id, hash, digest) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        Ok(Dataset { id, hash, digest, owner: row.get(3)?, documents: row.get(4)? })
-    };
-    turn.store.first("SELECT id, hash, digest, owner, documents FROM datasets WHERE hash = ?", [hash], read)
+        Ok(Self { id, hash, digest, owner: row.get(3)?, documents: row.get(4)? })
+    }
 }

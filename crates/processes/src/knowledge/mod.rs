@@ -7,7 +7,8 @@
 //! - `model`: which model that is.
 //! - `creating`: datasets come and go.
 //! - `asking`, `answers`: the way of a text to a worker and of its vector back.
-//! - `searching`, `similarity`, `sketch` (both pure): prompts and what is found.
+//! - `searching`: prompts and what is found.
+//! - `vectors`, `sketches`: what documents are compared by; `similarity`, `sketch`, `sieve`, `product`: how (pure).
 //! - `views`: what there is.
 
 mod answers;
@@ -15,24 +16,30 @@ mod asking;
 mod creating;
 pub mod limits;
 mod model;
+mod product;
 mod schema;
 mod searching;
 mod settings;
+mod sieve;
 mod similarity;
 mod sketch;
+mod sketches;
 mod turn;
+mod vectors;
 mod views;
 
 use ao::{Effects, Message};
 
 pub use self::creating::name;
+pub use self::searching::nearest;
+pub use self::similarity::Hit;
 use self::turn::Turn;
 use crate::payload::quoted;
 use crate::{Env, Fault, Module, Publication, Store};
 
 /// The actions of a knowledge process for people, as an error names them.
 const ACTIONS: &str =
-    "Info, Get-Datasets, Inspect-Dataset, Create-Dataset, Delete-Dataset, Search-Prompt and Set-Model";
+    "Info, Get-Datasets, Get-Documents, Inspect-Dataset, Create-Dataset, Delete-Dataset, Search-Prompt and Set-Model";
 
 /// The knowledge module.
 #[derive(Debug, Clone, Copy)]
@@ -75,6 +82,7 @@ fn answer(turn: &mut Turn<'_, '_>) -> Result<bool, Fault> {
     match turn.message.action() {
         "Info" => views::info(turn)?,
         "Get-Datasets" => views::datasets(turn)?,
+        "Get-Documents" => views::documents(turn)?,
         "Inspect-Dataset" => views::inspect(turn)?,
         _ => return Ok(false),
     }

@@ -49,6 +49,7 @@ CREATE TABLE sketches (
     dataset  INTEGER NOT NULL,
     block    INTEGER NOT NULL,                 -- 1, 2, 3 ... as the vectors came
     records  INTEGER NOT NULL,
+    digest   BLOB NOT NULL,                    -- SHA-256 of the digest before and the record, since the first record
     bytes    BLOB NOT NULL,                    -- see sketch.rs
     PRIMARY KEY (dataset, block)
 );

@@ -11,13 +11,12 @@ use super::limits::{
     PROMPT_BYTES_MAX, REFERENCE_BYTES_MAX, RESULTS_BYTES_MAX, RESULTS_DEFAULT, RESULTS_MAX, SEARCH_ATTEMPTS_MAX,
     SEARCH_RETRY_MS, SEARCHES_PENDING_MAX, SEARCHES_PENDING_PER_ASKER_MAX,
 };
-use super::similarity::{Hit, best, dot};
-use super::sketch::Sieve;
+use super::similarity::Hit;
 use super::turn::Turn;
-use super::{creating, model, views};
+use super::{creating, model, vectors, views};
 use crate::herder::embedding::Embedding;
 use crate::payload::{json as data, optional};
-use crate::{Fault, column, readable};
+use crate::{Env, Fault, Store, column, readable};
 
 /// The data of `Search-Prompt`.
 #[derive(Debug, Deserialize)]
@@ -65,7 +64,7 @@ pub(super) fn search_prompt(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
 fn take(turn: &mut Turn<'_, '_>, reference: &str) -> Result<(), Fault> {
     let asked: Asked = data(turn.message)?;
     model::known(turn)?;
-    let dataset = creating::named(turn, &asked.dataset_hash)?;
+    let dataset = creating::named(turn.store, &asked.dataset_hash)?;
     if reference.len() > REFERENCE_BYTES_MAX {
         return Err(Fault::Refused(format!("a reference has at most {REFERENCE_BYTES_MAX} bytes")));
     }
@@ -99,7 +98,7 @@ fn take(turn: &mut Turn<'_, '_>, reference: &str) -> Result<(), Fault> {
 /// The vector of a prompt is there: the asker gets what is found among the documents that have theirs.
 pub(super) fn found(turn: &mut Turn<'_, '_>, search: i64, embedding: &Embedding) -> Result<(), Fault> {
     let Some(search) = ended(turn, search)? else { return Ok(()) };
-    let dataset = match creating::named(turn, &search.dataset_hash) {
+    let dataset = match creating::named(turn.store, &search.dataset_hash) {
         Ok(dataset) => dataset,
         Err(Fault::NotFound { .. }) => {
             turn.send(refusal(search.asker, &search.reference, "the dataset was deleted during the search"));
@@ -107,9 +106,9 @@ pub(super) fn found(turn: &mut Turn<'_, '_>, search: i64, embedding: &Embedding)
         }
         Err(fault) => return Err(fault),
     };
-    let hits = nearest(turn, dataset.id, embedding, search.most as usize)?;
+    let hits = vectors::nearest(turn.store, turn.env.process, dataset.id, embedding, search.most as usize)?;
     let (documents, omitted) = documents(turn, dataset.id, &hits)?;
-    let mut answer = views::progress(turn, dataset.id, &dataset.hash)?;
+    let mut answer = views::progress(turn.store, &dataset)?;
     answer["total"] = answer["documents"].take();
     answer["prompt"] = search.prompt.into();
     answer["documents"] = documents.into();
@@ -122,22 +121,17 @@ pub(super) fn found(turn: &mut Turn<'_, '_>, search: i64, embedding: &Embedding)
     Ok(())
 }
 
-/// The documents that are most like a prompt: the sketches of all tell which vectors have to be compared.
-fn nearest(turn: &Turn<'_, '_>, dataset: i64, embedding: &Embedding, most: usize) -> Result<Vec<Hit>, Fault> {
-    let mut sieve = Sieve::new(embedding.numbers(), most);
-    turn.store.all("SELECT bytes FROM sketches WHERE dataset = ? ORDER BY block", [dataset], |row| {
-        sieve.look_at(row.get_ref(0)?.as_blob()?);
-        Ok(())
-    })?;
-    let sql = "SELECT vector FROM vectors WHERE dataset = ? AND number = ?";
-    let mut hits = Vec::new();
-    for number in sieve.left() {
-        let score = |row: &Row<'_>| Ok(dot(embedding.numbers(), row.get_ref(0)?.as_blob()?));
-        if let Some(score) = turn.store.first(sql, (dataset, number), score)? {
-            hits.push(Hit { number, score });
-        }
-    }
-    Ok(best(hits, most))
+/// The documents of the dataset with this hash that are most like a vector, the best one first, of equal ones the one that
+/// stands first in the list; at most so many, among those that have their vector. What a search finds, without the messages
+/// around it.
+pub fn nearest(
+    store: &Store<'_>,
+    env: &Env,
+    hash: &str,
+    embedding: &Embedding,
+    most: usize,
+) -> Result<Vec<Hit>, Fault> {
+    vectors::nearest(store, env.process, creating::named(store, hash)?.id, embedding, most)
 }
 
 /// The documents of hits, and how many of them did not fit into the answer.

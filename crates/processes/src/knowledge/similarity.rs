@@ -11,11 +11,11 @@ const LANES: usize = 8;
 
 /// A document that was found.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Hit {
+pub struct Hit {
     /// Its number.
-    pub(super) number: u64,
+    pub number: u64,
     /// How alike it is to the prompt, from -1 to 1.
-    pub(super) score: f64,
+    pub score: f64,
 }
 
 /// The dot product of a vector and one as it is stored: 32-bit floats, little-endian. Numbers that only one of them has
@@ -38,11 +38,35 @@ pub(super) fn dot(one: &[f32], stored: &[u8]) -> f64 {
     ((pair(0) + pair(2)) + (pair(4) + pair(6))) + 0.0
 }
 
-/// The best hits: the highest score first, of equal ones the lower number.
-pub(super) fn best(mut hits: Vec<Hit>, most: usize) -> Vec<Hit> {
-    hits.sort_unstable_by(|one, other| other.score.total_cmp(&one.score).then(one.number.cmp(&other.number)));
-    hits.truncate(most);
-    hits
+/// The best hits so far: the highest score first, of equal ones the lower number.
+#[derive(Debug)]
+pub(super) struct Best {
+    most: usize,
+    hits: Vec<Hit>,
+}
+
+impl Best {
+    /// Of at most so many hits.
+    pub(super) fn new(most: usize) -> Self {
+        Self { most, hits: Vec::with_capacity(most + 1) }
+    }
+
+    /// The score that a further hit must have at least, if there are as many as are wanted.
+    pub(super) fn least(&self) -> Option<f64> {
+        if self.hits.len() < self.most { None } else { self.hits.last().map(|hit| hit.score) }
+    }
+
+    /// Takes a hit if it is among the best.
+    pub(super) fn insert(&mut self, hit: Hit) {
+        let is_before = |other: &Hit| other.score.total_cmp(&hit.score).then(hit.number.cmp(&other.number)).is_gt();
+        self.hits.insert(self.hits.partition_point(is_before), hit);
+        self.hits.truncate(self.most);
+    }
+
+    /// The hits.
+    pub(super) fn into_hits(self) -> Vec<Hit> {
+        self.hits
+    }
 }
 
 #[cfg(test)]
@@ -91,8 +115,13 @@ mod tests {
                 scores.iter().zip(1..).map(|(score, number)| Hit { number, score: f64::from(*score) }).collect();
             let mut backwards = hits.clone();
             backwards.reverse();
-            let found = best(hits.clone(), most);
-            prop_assert_eq!(&found, &best(backwards, most));
+            let best = |hits: Vec<Hit>| {
+                let mut best = Best::new(most);
+                hits.into_iter().for_each(|hit| best.insert(hit));
+                best.into_hits()
+            };
+            let found = best(hits.clone());
+            prop_assert_eq!(&found, &best(backwards));
             prop_assert_eq!(found.len(), hits.len().min(most));
             let in_order = |one: &Hit, other: &Hit| {
                 one.score > other.score || (one.score >= other.score && one.number < other.number)

@@ -5,11 +5,13 @@ use rusqlite::Row;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::limits::{DATASETS_PAGE_MAX, FAILURES_SHOWN, REFERENCE_BYTES_MAX};
+use super::creating::Dataset;
+use super::limits::{DATASETS_PAGE_MAX, FAILURES_SHOWN, REFERENCE_BYTES_MAX, RESULTS_BYTES_MAX, RESULTS_MAX};
+use super::settings::bad;
 use super::turn::Turn;
-use super::{answers, creating};
-use crate::Fault;
+use super::{answers, creating, vectors};
 use crate::payload::{quoted, required};
+use crate::{Fault, Store};
 
 /// Which part of a long answer is wanted.
 #[derive(Debug, Default, Deserialize)]
@@ -23,11 +25,10 @@ struct Page {
 }
 
 /// How many documents of a dataset there are, have their vector, wait for it, and have none.
-pub(super) fn progress(turn: &Turn<'_, '_>, dataset: i64, hash: &str) -> Result<Value, Fault> {
-    let sql = "SELECT count(*), coalesce(sum(status = 'embedded'), 0), coalesce(sum(status = 'failed'), 0)
-               FROM documents WHERE dataset = ?";
-    let counts = turn.store.first(sql, [dataset], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    let (documents, embedded, failed): (u64, u64, u64) = counts.unwrap_or_default();
+pub(super) fn progress(store: &Store<'_>, dataset: &Dataset) -> Result<Value, Fault> {
+    let Dataset { id, hash, documents, .. } = dataset;
+    let embedded = vectors::count(store, *id)?;
+    let failed: u64 = store.value("SELECT count(*) FROM documents WHERE dataset = ? AND status = 'failed'", [id])?;
     let pending = documents - embedded - failed;
     Ok(json!({
         "dataset_hash": hash, "documents": documents, "embedded": embedded, "pending": pending, "failed": failed,
@@ -65,25 +66,51 @@ pub(super) fn info(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
 pub(super) fn datasets(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
     let page = page(turn);
     let (from, limit) = match &page.dataset_hash {
-        Some(hash) => (creating::named(turn, hash)?.id - 1, 1),
+        Some(hash) => (creating::named(turn.store, hash)?.id - 1, 1),
         None => (i64::try_from(page.from).unwrap_or(i64::MAX), page.limit.unwrap_or(DATASETS_PAGE_MAX)),
     };
-    let sql = "SELECT id, hash, owner, bytes, created_ms FROM datasets WHERE id > ? ORDER BY id LIMIT ?";
-    let read = |row: &Row<'_>| {
-        let (id, hash, owner): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        Ok((id, hash, owner, row.get::<_, u64>(3)?, row.get::<_, u64>(4)?))
-    };
+    let sql = "SELECT id, hash, digest, owner, documents, bytes, created_ms FROM datasets
+               WHERE id > ? ORDER BY id LIMIT ?";
+    let read = |row: &Row<'_>| Ok((Dataset::read(row)?, row.get::<_, u64>(5)?, row.get::<_, u64>(6)?));
     let mut datasets = Vec::new();
-    for (id, hash, owner, bytes, created_ms) in turn.store.all(sql, (from, limit.clamp(1, DATASETS_PAGE_MAX)), read)? {
-        let mut dataset = progress(turn, id, &hash)?;
-        dataset["id"] = id.into();
-        dataset["owner"] = owner.into();
+    for (known, bytes, created_ms) in turn.store.all(sql, (from, limit.clamp(1, DATASETS_PAGE_MAX)), read)? {
+        let mut dataset = progress(turn.store, &known)?;
+        dataset["id"] = known.id.into();
+        dataset["digest"] = known.digest.into();
+        dataset["owner"] = known.owner.into();
         dataset["bytes"] = bytes.into();
         dataset["created_ms"] = created_ms.into();
-        dataset["failures"] = failures(turn, id)?;
+        dataset["failures"] = failures(turn, known.id)?;
         datasets.push(dataset);
     }
     turn.answer("Get-Datasets-Response", &Value::Array(datasets));
+    Ok(())
+}
+
+/// `Get-Documents`: the documents of the dataset in the tag `Dataset-Hash` whose numbers stand in the tag `Numbers`, with commas
+/// between, in that order; a number of which there is none is left out.
+pub(super) fn documents(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
+    let dataset = creating::named(turn.store, required(turn.message, "Dataset-Hash")?)?;
+    let asked = required(turn.message, "Numbers")?;
+    let numbers: Option<Vec<u64>> = asked.split(',').map(|number| number.trim().parse().ok()).collect();
+    let few = numbers.filter(|numbers| numbers.len() as u64 <= RESULTS_MAX);
+    let numbers = few.ok_or_else(|| {
+        bad("Numbers", asked, &format!("it is up to {RESULTS_MAX} whole numbers with commas between"))
+    })?;
+    let sql = "SELECT content, meta FROM documents WHERE dataset = ? AND number = ?";
+    let (mut found, mut bytes) = (Vec::new(), 0);
+    for number in numbers {
+        let texts = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?));
+        let Some((content, meta)) = turn.store.first(sql, (dataset.id, number), texts)? else { continue };
+        let meta: Value = serde_json::from_str(&meta).unwrap_or_default();
+        let document = json!({ "number": number, "content": content, "meta": meta });
+        bytes += document.to_string().len();
+        if bytes > RESULTS_BYTES_MAX && !found.is_empty() {
+            break;
+        }
+        found.push(document);
+    }
+    turn.answer("Get-Documents-Response", &Value::Array(found));
     Ok(())
 }
 
@@ -94,9 +121,9 @@ pub(super) fn inspect(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
     let reference = turn.message.tag("Reference").unwrap_or_default();
     let facts = Outgoing::new(turn.message.from, "Dataset-Facts").tag("Dataset-Hash", quoted(hash));
     let facts = facts.tag("Reference", &reference[..reference.floor_char_boundary(REFERENCE_BYTES_MAX)]);
-    match creating::named(turn, hash) {
+    match creating::named(turn.store, hash) {
         Ok(dataset) => {
-            let mut data = progress(turn, dataset.id, &dataset.hash)?;
+            let mut data = progress(turn.store, &dataset)?;
             data["digest"] = dataset.digest.into();
             data["owner"] = dataset.owner.into();
             data["model_file_hash"] = turn.settings.model.as_ref().map(|model| model.file_hash.clone()).into();

@@ -10,7 +10,8 @@ pub mod money;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use ao::{Effects, Id, Message, MessageKind, Outgoing, Tags, hash_parts};
-use processes::{Database, Env, Module, Store, module_by_name};
+use processes::limits::MEMO_BYTES_MAX;
+use processes::{Database, Env, Memo, Module, Store, module_by_name};
 use rusqlite::Connection;
 
 pub use actor::facts;
@@ -133,7 +134,7 @@ impl World {
         let module = module_by_name(module).expect("a native module");
         let process = self.fresh_id("process");
         let env = Env { process, owner, tags: tags(pairs), node: self.node };
-        let database = Database::new(Connection::open_in_memory().unwrap()).unwrap();
+        let database = Database::new(Connection::open_in_memory().unwrap(), Memo::new(MEMO_BYTES_MAX)).unwrap();
         let ticks_ms = module.crons().iter().map(|cron| self.now_ms + cron.every_ms).collect();
         let running = Running {
             module,

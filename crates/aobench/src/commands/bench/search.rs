@@ -1,5 +1,6 @@
-//! `aobench bench search`: how long a search takes in a knowledge process, from the message that brings the vector of its
-//! prompt to the answer, beside numpy's product of the same matrix and vector in the same run.
+//! `aobench bench search`: how long a search takes in a knowledge process, beside numpy's product of the same matrix and
+//! vector in the same run; and how long the message takes that the search is a part of, from the vector of its prompt to the
+//! answer with the documents.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -11,7 +12,9 @@ use ao::{Effects, Id, Message, MessageKind, Tags};
 use clap::Args;
 use processes::herder::embedding::Embedding;
 use processes::herder::wire::{Answer, InferenceRequest, InferenceResponse, PromptResult, Receipt, results_hash};
-use processes::{Database, Env, Module, module_by_name};
+use processes::knowledge::limits::RESULTS_DEFAULT;
+use processes::limits::MEMO_BYTES_MAX;
+use processes::{Database, Env, Memo, Module, knowledge, module_by_name};
 use rusqlite::Connection;
 use serde::Serialize;
 use serde_json::json;
@@ -56,10 +59,15 @@ pub(crate) struct SearchArguments {
 struct Measured {
     documents: usize,
     dimensions: usize,
+    /// The search alone: the vector is there, the best documents are found.
     search_ms: f64,
+    /// The whole message that a search is a part of.
+    message_ms: f64,
     numpy_ms: Option<f64>,
     /// numpy's time over that of a search.
     ratio: Option<f64>,
+    /// numpy's time over that of a message.
+    ratio_message: Option<f64>,
 }
 
 /// A knowledge process on a file of its own, as a node has it.
@@ -70,6 +78,8 @@ struct Library {
     herder: Id,
     slot: u64,
     seed: u64,
+    /// The name of the dataset.
+    hash: String,
     _folder: tempfile::TempDir,
 }
 
@@ -80,13 +90,16 @@ pub(super) fn run(arguments: &SearchArguments, output: Output) -> anyhow::Result
         let mut library = Library::new()?;
         library.fill(documents, &bar)?;
         bar.finish_and_clear();
-        let mut search_ms = f64::INFINITY;
+        let (mut search_ms, mut message_ms) = (f64::INFINITY, f64::INFINITY);
         for _ in 0..SEARCHES {
+            message_ms = message_ms.min(library.message()?);
             search_ms = search_ms.min(library.search(documents)?);
         }
         let numpy_ms = arguments.python.as_ref().map(|python| numpy(python, documents)).transpose()?;
         let ratio = numpy_ms.map(|numpy_ms| numpy_ms / search_ms);
-        rows.push(Measured { documents, dimensions: DIMENSIONS, search_ms, numpy_ms, ratio });
+        let ratio_message = numpy_ms.map(|numpy_ms| numpy_ms / message_ms);
+        let dimensions = DIMENSIONS;
+        rows.push(Measured { documents, dimensions, search_ms, message_ms, numpy_ms, ratio, ratio_message });
     }
     output.result(&rows, |rows| describe(rows))
 }
@@ -97,13 +110,22 @@ fn describe(rows: &[Measured]) -> String {
         Column::Number("search, ms"),
         Column::Number("numpy matrix @ vector, ms"),
         Column::Number("ratio"),
+        Column::Number("message, ms"),
+        Column::Number("ratio"),
     ];
+    let milliseconds = |value: f64| format!("{value:.3}");
     let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"));
     table(
         &columns,
         rows.iter().map(|row| {
-            let search = format!("{:.2}", row.search_ms);
-            vec![row.documents.to_string(), search, number(row.numpy_ms), number(row.ratio)]
+            vec![
+                row.documents.to_string(),
+                milliseconds(row.search_ms),
+                row.numpy_ms.map_or_else(|| "-".to_owned(), milliseconds),
+                number(row.ratio),
+                milliseconds(row.message_ms),
+                number(row.ratio_message),
+            ]
         }),
     )
 }
@@ -132,8 +154,9 @@ impl Library {
             .with("File-Hash", "0".repeat(64));
         let (process, owner, node) = (Id::new([1; 32]), Id::new([4; 32]), Id::new([5; 32]));
         let env = Env { process, owner, tags, node };
-        let database = Database::new(connection)?;
-        let mut library = Self { database, module, env, herder, slot: 0, seed: 1, _folder: folder };
+        let database = Database::new(connection, Memo::new(MEMO_BYTES_MAX))?;
+        let mut library =
+            Self { database, module, env, herder, slot: 0, seed: 1, hash: String::new(), _folder: folder };
         library.handle(MessageKind::Spawn, owner, Tags::new(), Vec::new())?;
         Ok(library)
     }
@@ -169,9 +192,9 @@ impl Library {
     /// Creates a dataset and gives every document a random vector.
     fn fill(&mut self, documents: usize, bar: &indicatif::ProgressBar) -> anyhow::Result<()> {
         let contents = contents(documents);
-        let hash = processes::knowledge::name(contents.iter().map(String::as_str));
+        self.hash = knowledge::name(contents.iter().map(String::as_str));
         let list: Vec<_> = contents.iter().map(|content| json!({ "content": content })).collect();
-        let data = serde_json::to_vec(&json!({ "hash": hash, "list": list }))?;
+        let data = serde_json::to_vec(&json!({ "hash": self.hash, "list": list }))?;
         let owner = self.env.owner;
         let mut asked = self.handle(MessageKind::Item, owner, action("Create-Dataset"), data)?.messages;
         asked.retain(|message| message.target == self.herder);
@@ -185,11 +208,24 @@ impl Library {
         Ok(())
     }
 
-    /// One search: milliseconds from its vector to its answer.
+    /// A search alone: milliseconds from its vector to the numbers of the best documents.
     fn search(&mut self, documents: usize) -> anyhow::Result<f64> {
-        let contents = contents(documents);
-        let hash = processes::knowledge::name(contents.iter().map(String::as_str));
-        let data = json!({ "dataset_hash": hash, "prompt": "anything" }).to_string().into_bytes();
+        let embedding = Embedding::new(self.vector())?;
+        self.database.connection().execute_batch("BEGIN")?;
+        let began = Instant::now();
+        let most = RESULTS_DEFAULT as usize;
+        let found = self.database.handle(|store| knowledge::nearest(store, &self.env, &self.hash, &embedding, most));
+        let milliseconds = began.elapsed().as_secs_f64() * 1000.0;
+        self.database.connection().execute_batch("COMMIT")?;
+        if found?.len() != most.min(documents) {
+            bail!("the search found too few documents");
+        }
+        Ok(milliseconds)
+    }
+
+    /// The message of a search: milliseconds from its vector to its answer.
+    fn message(&mut self) -> anyhow::Result<f64> {
+        let data = json!({ "dataset_hash": self.hash, "prompt": "anything" }).to_string().into_bytes();
         let owner = self.env.owner;
         let asked = self.handle(MessageKind::Item, owner, action("Search-Prompt"), data)?.messages;
         let batch = asked.iter().find(|message| message.target == self.herder).context("no vector was asked for")?;
