@@ -112,7 +112,9 @@ pub(super) fn made(count: usize) -> Vec<Question> {
         let (who, whom) = (random.of(&NAMES), random.of(&NAMES));
         let context = format!("On day {number} {who} {} {whom}.{}", random.of(&DEEDS), random.of(&AFTER));
         let question = random.of(&QUESTIONS).replace("{}", who);
-        let answers = std::array::from_fn(|_| random.of(&ANSWERS).to_owned());
+        // Three steps of at most 5 among 18 answers meet none of them twice.
+        let (first, step) = (random.below(ANSWERS.len()), 1 + random.below(5));
+        let answers = std::array::from_fn(|place| ANSWERS[(first + place * step) % ANSWERS.len()].to_owned());
         Question { context, question, answers, label: number % 3 }
     };
     (1..=count).map(made).collect()
@@ -122,13 +124,18 @@ pub(super) fn made(count: usize) -> Vec<Question> {
 struct Random(u64);
 
 impl Random {
-    /// One of some.
-    fn of<'a>(&mut self, all: &[&'a str]) -> &'a str {
+    /// A number below another one.
+    fn below(&mut self, end: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         let number = self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33;
-        all.get(number as usize % all.len().max(1)).copied().unwrap_or_default()
+        number as usize % end.max(1)
+    }
+
+    /// One of some.
+    fn of<'a>(&mut self, all: &[&'a str]) -> &'a str {
+        all.get(self.below(all.len())).copied().unwrap_or_default()
     }
 }
 
@@ -192,6 +199,14 @@ mod tests {
         let contexts: std::collections::BTreeSet<&str> =
             questions.iter().map(|question| question.context.as_str()).collect();
         assert_eq!(contexts.len(), 200);
+    }
+
+    #[test]
+    fn no_made_question_has_an_answer_twice() {
+        for question in made(10_000) {
+            let distinct: std::collections::BTreeSet<&String> = question.answers.iter().collect();
+            assert_eq!(distinct.len(), 3, "an evaluation refuses {question:?}");
+        }
     }
 
     #[test]
