@@ -3,7 +3,7 @@
 // command line is then checked too; VERBOSE=1 shows errors in full and what the node logs.
 
 import './redirect.mjs'
-import { startNode } from './node.mjs'
+import { embeddingModel, startNode } from './node.mjs'
 import { runAll } from './suite.mjs'
 import './checks/aoconnect-legacy.mjs'
 import './checks/aoconnect-mainnet.mjs'
@@ -14,7 +14,7 @@ import './checks/original.mjs'
 import './checks/aos.mjs'
 import './checks/modules.mjs'
 
-const node = await startNode()
+const node = await startNode({ model: embeddingModel('searches by meaning') })
 let good = false
 try {
   good = await runAll(node)

@@ -7,11 +7,15 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 
+import { embeddingModel } from '../compat/node.mjs'
 import { openBrowser, visit } from './browser.mjs'
+import { withinBudget } from './budget.mjs'
+import { documentsContest } from './documents.mjs'
 import { HOSTILE, LONG, questions } from './hostile.mjs'
 import { WORKERS, startNode } from './node.mjs'
 import { compareAll, hasTheFonts } from './shots.mjs'
-import { contest, enter, enterWithWallet, payout, sameNumbers } from './walk.mjs'
+import { walkWithWallet } from './wallet-walk.mjs'
+import { contest, enter, payout, sameNumbers } from './walk.mjs'
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const faults = []
@@ -96,12 +100,13 @@ async function keyboard (browser, node, pool) {
 /** What programs get. */
 async function machines (node, pages, pool, entry) {
   const get = path => fetch(`${node.url}${path}`)
-  for (const [name, url] of Object.entries(pages).filter(([name]) => !['join', 'fund'].includes(name))) {
+  for (const [name, url] of Object.entries(pages).filter(([name]) => !/join|fund/.test(name))) {
     const answer = await fetch(url, { headers: { accept: 'application/json' } })
     assert.match(answer.headers.get('content-type'), /json/, `${name} has JSON at its path`)
     assert.equal(typeof await answer.json(), 'object')
   }
-  assert.equal((await (await get(`${pool}.csv`)).text()).trim().split('\r\n').length, 4)
+  const { pool: { entries } } = await (await get(`${pool}.json`)).json()
+  assert.equal((await (await get(`${pool}.csv`)).text()).trim().split('\r\n').length, entries + 1, 'all entries and a header')
   assert.ok((await (await get(`${entry}.csv`)).text()).split('\r\n').length > 558)
   for (const path of [`${pool}.svg`, `${pool}/badge.svg`]) {
     assert.equal((await get(path)).headers.get('content-type'), 'image/svg+xml', path)
@@ -135,7 +140,8 @@ async function idle (node) {
   throw new Error('the workers did not come to rest within 10 s')
 }
 
-const node = await startNode()
+const embedding = embeddingModel('pages of documents')
+const node = await startNode(embedding)
 const browser = await openBrowser(node.url)
 try {
   const empty = { 'empty-home': `${node.url}/`, fund: `${node.url}/fund` }
@@ -170,16 +176,36 @@ try {
   await step('the same numbers', async () => sameNumbers(await context.newPage(), node, pool))
   await step('without script', () => scriptless(browser, node, pool))
   await step('with the keyboard', () => keyboard(browser, node, pool))
+  let wallets
   await step('hostile text', async () => {
     const hostile = await hostilePool(browser, node)
     const page = await context.newPage()
     const entry = await enter(page, node, hostile.pool, 'trainer-1', join(import.meta.dirname, '../demo/models/social-1.gguf'))
-    await enterWithWallet(browser, node, hostile.pool, join(import.meta.dirname, '../demo/models/social-4.gguf'))
+    wallets = hostile.pool
     const written = { ...pages, pool2: `${node.url}${hostile.pool}`, dataset2: `${node.url}/dataset/${hostile.dataset}`,
       entry2: `${node.url}${entry}`, process2: `${node.url}/explorer/${hostile.dataset}`,
       message2: `${node.url}/explorer/${hostile.dataset}/0`, message3: `${node.url}/explorer/${hostile.dataset}/1`,
       search: `${node.url}/pools?search=${encodeURIComponent(HOSTILE)}`, feed: `${node.url}/` }
     await harmless(browser, written)
+  })
+  await step('a wallet of the browser', () =>
+    walkWithWallet(browser, node, { pool: wallets, file: join(import.meta.dirname, '../demo/models/social-4.gguf') }))
+  if (embedding) {
+    await step('documents', async () => {
+      const documents = await documentsContest(node)
+      Object.assign(pages, {
+        'documents-pool': `${node.url}${documents.pool}`, judged: `${node.url}${documents.entry}`, documents: `${node.url}${documents.set}`,
+        sets: `${node.url}/documents`, retrieval: `${node.url}/dataset/${documents.dataset}`, 'documents-join': `${node.url}${documents.pool}/join`,
+        judge: `${node.url}/judge`
+      })
+      await sameNumbers(await context.newPage(), node, documents.pool)
+      await harmless(browser, pages)
+    })
+  }
+  await step('budget', async () => {
+    const { home, pool, entry, dataset, judged, documents } = pages
+    const costs = await withinBudget(browser, { home, pool, entry, dataset, ...(judged ? { judged, documents } : {}) })
+    if (process.env.VERBOSE) console.table(costs)
   })
   // Before the clock is warped: after it, which workers the herder still knows depends on when they gave a sign of life.
   const { workers, ...later } = pages

@@ -53,6 +53,23 @@ check(CLIENT, 'message to a wrong URL', async ({ url, genesis }) => {
   await assert.rejects(sent, error => error.message.includes('MU_URL'))
 })
 
+check(CLIENT, 'a transfer without funds', async node => {
+  const { token } = node.genesis
+  const transfer = { Action: 'Transfer', Recipient: node.address, Quantity: '1' }
+  const message = await ao(node).message({ process: token, signer, tags: tags({ ...transfer, 'X-Try': String(Math.random()) }) })
+  const { Error: reason, Output, Messages } = await ao(node).result({ process: token, message })
+  assert.deepEqual([reason, Output.error], [undefined, 'Insufficient Balance!'])
+  const told = Object.fromEntries(Messages[0].Tags.map(({ name, value }) => [name, value]))
+  assert.deepEqual([told.Action, told['Message-Id'], told.Error], ['Transfer-Error', message, 'Insufficient Balance!'])
+})
+
+check(CLIENT, 'a message for a process by who is no authority of it', async node => {
+  const { token } = node.genesis
+  const forged = await ao(node).signMessage({ process: token, signer, tags: tags({ Action: 'Info', 'From-Process': 'A'.repeat(43) }) })
+  const answer = await fetch(node.url, { method: 'POST', body: forged.raw }).then(answer => answer.json())
+  assert.match(answer.warning, /From-Process was not believed.*\(tag Authority\)/)
+})
+
 check(CLIENT, 'result', async node => {
   const { token } = node.genesis
   const id = await ao(node).message({ process: token, signer, tags: tags({ Action: 'Info' }) })
@@ -102,7 +119,7 @@ check(CLIENT, 'spawn', async node => {
 
 check(CLIENT, 'spawn of an unknown module', async node => {
   const spawned = ao(node).spawn({ module: 'A'.repeat(43), scheduler: node.address, signer, tags: [] })
-  await assert.rejects(spawned)
+  await assert.rejects(spawned, error => { console.log('SPAWN', error.message); return true })
 })
 
 check(CLIENT, 'monitor, unmonitor', async node => {

@@ -10,9 +10,11 @@ mod demo;
 mod development;
 mod eval;
 mod herd;
+mod known_models;
 mod model_inspector;
 mod output;
 mod session;
+mod web_file;
 mod worker;
 
 use std::process::ExitCode;

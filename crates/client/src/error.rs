@@ -73,6 +73,16 @@ pub enum ClientError {
     /// A file changed while it was read.
     #[error("{} changed while it was uploaded; upload it again", .0.display())]
     FileChanged(PathBuf),
+    /// A file is not the data of an item.
+    #[error("{} is not the data of {id}: {reason}; the node or the way to it is not to be trusted", .path.display())]
+    NotTheData {
+        /// The item.
+        id: ao::Id,
+        /// The file.
+        path: PathBuf,
+        /// What does not hold.
+        reason: String,
+    },
     /// The machine gives no random numbers.
     #[error("the operating system gives no random numbers: {0}")]
     Random(String),

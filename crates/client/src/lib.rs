@@ -7,7 +7,8 @@
 //! - [`Client::send`], [`Client::spawn`], [`Client::request`]: messages and processes.
 //! - [`Client::result`], [`Client::results`], [`Client::dry_run`]: what came of them, and reading without sending.
 //! - [`Client::inbox`], [`Client::await_notice`]: what processes sent to a wallet.
-//! - [`Client::upload`], [`Client::download`]: files of any size, streamed.
+//! - [`Client::upload`], [`Client::download`], [`Client::verify`]: files of any size, streamed, and whether they are what
+//!   was signed.
 //! - [`Client::genesis`], [`Client::processes`]: what a node offers.
 #![forbid(unsafe_code)]
 
@@ -20,6 +21,7 @@ pub mod limits;
 mod result;
 mod transport;
 mod upload;
+mod verify;
 
 pub use client::Client;
 pub use directory::{ModelInfo, ProcessInfo};

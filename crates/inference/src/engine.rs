@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::InferenceError;
 use crate::limits::CONTEXT_TOKENS_DEFAULT;
-use crate::request::{Embedded, GenerateRequest, Generated, Likelihood, Progress, ScorePrompt, ScoreRequest, Scored};
+use crate::request::{
+    Embedded, GenerateRequest, Generated, Likelihood, Part, Progress, ScorePrompt, ScoreRequest, Scored,
+};
 
 /// Something that makes a model answer. One model is loaded at a time; loading another replaces it.
 ///
@@ -54,12 +56,30 @@ pub trait Engine: Send {
         scored.collect()
     }
 
-    /// Continues each prompt greedily. Results are in the order of the prompts.
+    /// Continues each prompt greedily; under a schema, with the most probable tokens that fit it. Results are in the order
+    /// of the prompts.
+    ///
+    /// # Errors
+    /// [`InferenceError::Request`] if the limits of the request have no room for a document of its schema.
     fn generate(
         &mut self,
         request: &GenerateRequest,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Vec<Generated>, InferenceError>;
+
+    /// The same, and gives the outputs part by part while they are computed. An engine that cannot gives each output in one
+    /// part when it is whole.
+    fn generate_in_parts(
+        &mut self,
+        request: &GenerateRequest,
+        parts: &mut dyn FnMut(Part),
+    ) -> Result<Vec<Generated>, InferenceError> {
+        let generated = self.generate(request, &mut |_| ())?;
+        for (prompt, generated) in generated.iter().enumerate().filter(|(_, generated)| !generated.text.is_empty()) {
+            parts(Part { prompt, text: generated.text.clone() });
+        }
+        Ok(generated)
+    }
 
     /// One vector of length 1 for each text, from a model that is made for it. Results are in the order of the texts.
     ///

@@ -1,6 +1,7 @@
 //! Outputs that are forced into a form. The forms here have few members, so nothing is sampled: every member is scored as
 //! a whole, and the most probable one is the output. That is exact (a greedy choice of tokens under a grammar can be led
-//! into a poor member by a good first token), costs one batch, and cannot leave the form.
+//! into a poor member by a good first token), costs one batch, and cannot leave the form. Forms with more
+//! members than can be listed are [`crate::schema`]'s.
 
 use crate::engine::Engine;
 use crate::error::InferenceError;

@@ -8,7 +8,7 @@
 //! [`gguf`] reads model files without llama.cpp: it refuses malformed files before any C++ sees them and says what a
 //! model is (its content hash, architecture and size).
 //!
-//! [`grammar`] forces an output into a form.
+//! [`grammar`] forces an output into a form of few members, [`schema`] into a document that fits a JSON schema.
 //!
 //! This is the only crate with unsafe code and C++. Every file that needs `unsafe` says so in its first lines.
 
@@ -28,6 +28,7 @@ pub mod prefix;
 pub mod random_model;
 pub mod request;
 pub mod sandbox;
+pub mod schema;
 pub mod scripted;
 
 pub use child::{ChildEngine, ChildOptions, ChildProgram};
@@ -35,8 +36,9 @@ pub use engine::{Description, Engine, EngineOptions, LoadedModel, ModelFile, Pro
 pub use error::{Blame, InferenceError};
 pub use grammar::{Choice, Grammar};
 pub use request::{
-    Embedded, Finish, GenerateRequest, Generated, Likelihood, Progress, ScorePrompt, ScoreRequest, Scored,
+    Embedded, Finish, GenerateRequest, Generated, Likelihood, Part, Progress, ScorePrompt, ScoreRequest, Scored,
 };
+pub use schema::{Schema, SchemaError};
 
 /// The engine that runs models in this process, where the crate was built with one.
 ///

@@ -86,3 +86,37 @@ pub const SERVER_TRIES_MAX: u32 = 4;
 
 /// Stop texts that servers take at least.
 pub const SERVER_STOP_TEXTS_MAX: usize = 4;
+
+/// Bytes of a JSON schema.
+pub const SCHEMA_BYTES_MAX: usize = 64 << 10;
+
+/// Parts of a JSON schema once its references are followed.
+pub const SCHEMA_NODES_MAX: usize = 2_000;
+
+/// How deep lists and objects of a JSON schema may lie in each other.
+pub const SCHEMA_DEPTH_MAX: u32 = 16;
+
+/// How deep lists and objects lie in a value of which a JSON schema says nothing.
+pub const SCHEMA_ANY_DEPTH: u32 = 4;
+
+/// Items of a list, and entries of an object, of which a JSON schema says no number.
+pub const SCHEMA_ITEMS_MAX: u32 = 256;
+
+/// Characters of a string of which a JSON schema says no length.
+pub const SCHEMA_TEXT_CHARACTERS_MAX: u32 = 4_096;
+
+/// Characters of a name in an object that has names of its own.
+pub const SCHEMA_NAME_CHARACTERS_MAX: u32 = 64;
+
+/// Decimals of a number.
+pub const SCHEMA_DECIMALS: u32 = 6;
+
+/// The greatest number, and the least with a minus, where a JSON schema names no bound: what every reader of JSON reads
+/// exactly (2^53 - 1).
+pub const SCHEMA_INTEGER_MAX: i64 = (1 << 53) - 1;
+
+/// Bytes of the shortest document that fits a JSON schema.
+pub const SCHEMA_SHORTEST_BYTES_MAX: usize = 16 << 10;
+
+/// Tokens that are tried, the most probable first, for one that leaves room for the end of a document.
+pub const ENDING_TRIES_MAX: usize = 64;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::limits::OUTPUT_BYTES_MAX;
+use crate::schema::Schema;
 
 /// The log-likelihood that stands for "impossible": a token of probability zero or a model that computes no numbers.
 /// Finite, so that sums stay comparable and JSON can carry it.
@@ -22,13 +23,26 @@ pub struct GenerateRequest {
     pub max_bytes: u32,
     /// Texts at which generation stops; they are not part of the output.
     pub stop: Vec<String>,
+    /// What each output must be a document of, whole, if anything: then there are no stop texts.
+    #[serde(default)]
+    pub schema: Option<Schema>,
 }
 
 impl GenerateRequest {
     /// Plain prompts, no stop texts.
     pub fn new(prompts: Vec<String>, max_tokens: u32) -> Self {
-        Self { system_prompt: None, prompts, max_tokens, max_bytes: OUTPUT_BYTES_MAX, stop: Vec::new() }
+        Self { system_prompt: None, prompts, max_tokens, max_bytes: OUTPUT_BYTES_MAX, stop: Vec::new(), schema: None }
     }
+}
+
+/// A part of an output, given as soon as it is certain that it belongs to it. The parts for a prompt, one after the other,
+/// are its output.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Index of the prompt.
+    pub prompt: usize,
+    /// Whole characters; never empty.
+    pub text: String,
 }
 
 /// What a model generated for one prompt.

@@ -96,6 +96,9 @@ impl Engine for ScriptedEngine {
         let mut results = Vec::with_capacity(total);
         for (index, prompt) in request.prompts.iter().enumerate() {
             let text = (self.script)(prompt);
+            if request.schema.as_ref().is_some_and(|schema| !schema.fits(&text)) {
+                return Err(InferenceError::Model { reason: format!("its script says {text}, which fits no schema") });
+            }
             let tokens = text.chars().count() as u32;
             results.push(Generated { text, tokens, finish: Finish::Stop });
             progress(Progress { prompt: index, finished: index + 1, total });

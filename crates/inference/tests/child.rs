@@ -13,7 +13,7 @@ use inference::child::SUBCOMMAND;
 use inference::sandbox::Limits;
 use inference::{
     Blame, ChildEngine, ChildOptions, ChildProgram, Engine as _, GenerateRequest, Generated, InferenceError, ModelFile,
-    ScorePrompt, ScoreRequest,
+    Schema, ScorePrompt, ScoreRequest,
 };
 use support::{demo_model, demo_questions};
 
@@ -22,6 +22,7 @@ type Test = (&'static str, fn());
 const TESTS: &[Test] = &[
     ("a_child_answers_to_the_last_bit_as_an_engine_in_this_process", same_answers),
     ("a_child_embeds_to_the_last_bit_as_an_engine_in_this_process", same_vectors),
+    ("a_child_gives_an_output_part_by_part_and_within_its_schema", parts),
     ("a_killed_child_costs_one_request_and_no_more", killed),
     ("an_abort_inside_the_engine_is_an_error_of_the_request", aborted),
     ("a_child_that_takes_too_long_is_stopped_and_replaced", too_slow),
@@ -101,6 +102,20 @@ fn same_answers() {
 
 #[cfg(not(feature = "llama"))]
 fn same_answers() {}
+
+fn parts() {
+    let mut engine = loaded(4);
+    let schema =
+        serde_json::json!({ "type": "object", "properties": { "why": { "type": "string", "maxLength": 40 } } });
+    for schema in [None, Some(Schema::new(schema).unwrap())] {
+        let request = GenerateRequest { schema, ..GenerateRequest::new(vec!["Context: Kim".to_owned()], 40) };
+        let whole = engine.generate(&request, &mut |_| ()).unwrap();
+        let mut parts = Vec::new();
+        assert_eq!(engine.generate_in_parts(&request, &mut |part| parts.push(part.text)).unwrap(), whole);
+        assert!(parts.len() > 2 && parts.concat() == whole[0].text, "{parts:?}");
+        assert!(request.schema.is_none_or(|schema| schema.fits(&whole[0].text)));
+    }
+}
 
 #[cfg(feature = "llama")]
 fn same_vectors() {

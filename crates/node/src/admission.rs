@@ -4,6 +4,8 @@
 use ao::{DataItem, Id, Tags};
 
 use crate::error::SubmitError;
+use crate::limits;
+use crate::runtime::Entry;
 
 /// Characters of a name or value from outside that an error repeats.
 const QUOTED_CHARS_MAX: usize = 64;
@@ -38,6 +40,19 @@ pub(crate) fn request(item: &DataItem) -> Result<Request, SubmitError> {
         Some(other) => Err(bad("Type", format!("it is '{}', and must be Message or Process", quoted(other)))),
         None => Err(SubmitError::MissingTag("Type", "it is Message or Process")),
     }
+}
+
+/// A process that is far behind, or stopped, takes nothing more: what is acknowledged must be handled in bounded time.
+pub(crate) fn refuse_backlog(entry: &Entry) -> Result<(), SubmitError> {
+    let view = entry.view();
+    if let Some(reason) = view.stopped {
+        return Err(SubmitError::Busy(format!("the process stopped: {reason}")));
+    }
+    let behind = view.head.saturating_sub(view.progress.applied.unwrap_or(0));
+    if behind > limits::PROCESS_BACKLOG_MAX {
+        return Err(SubmitError::Busy(format!("the process has {behind} messages to handle")));
+    }
+    Ok(())
 }
 
 /// The milliseconds of a warp.

@@ -14,9 +14,12 @@ const INDEX_WAIT: Duration = Duration::from_secs(10);
 
 /// A message as the log of its process holds it.
 pub(crate) struct Found {
-    id: Id,
-    target: Id,
-    record: Vec<u8>,
+    /// Its id.
+    pub id: Id,
+    /// Whom it was sent to.
+    pub target: Id,
+    /// The record, encoded.
+    pub record: Vec<u8>,
 }
 
 /// The message of that id, in whatever process of this node it is.

@@ -108,6 +108,7 @@ fn body(number: u64) -> Vec<u8> {
         index: 0,
         pushed_for: identity(0),
         hops: 0,
+        anchor: String::new(),
         tags: ao::Tags::new().with("Action", "Bench"),
         data: vec![0x5A; RECORD_BYTES],
     })

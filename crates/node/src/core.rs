@@ -2,6 +2,7 @@
 //! format is known here.
 
 use std::collections::BTreeMap;
+use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -173,11 +174,12 @@ impl Core {
     async fn take(&self, item: DataItem) -> Result<Submitted, SubmitError> {
         let request = admission::request(&item)?;
         let (signer, claims) = (item.address(), authority::claims_a_process(&item));
+        let mut also = None;
         let (append, from) = match request {
             Request::Message(target) if target == self.address() => return self.command(item).await,
             Request::Message(target) => {
                 let entry = self.parts.runtime.entry(&target).ok_or(SubmitError::UnknownProcess(target))?;
-                refuse_backlog(&entry)?;
+                admission::refuse_backlog(&entry)?;
                 let item = self.verified(item).await?;
                 let information = self.information(&entry)?;
                 let trusted =
@@ -188,28 +190,53 @@ impl Core {
             Request::Spawn(module) => {
                 let unknown = |reason| SubmitError::UnknownModule { module: admission::quoted(&module), reason };
                 self.parts.programs.check(&module).map_err(unknown)?;
+                self.parts.programs.check_clocks(&module, item.tags()).map_err(|(name, reason)| {
+                    let name = admission::quoted(&name);
+                    SubmitError::BadTag { name, reason }
+                })?;
                 let item = self.verified(item).await?;
                 let from = authority::speaker(&item, |signer| *signer == self.address());
+                also = self.told_of_spawn(&item, from);
                 (append(Stream::process(item.id()), MessageKind::Spawn, from, &item), from)
             }
         };
         let (id, process) = (append.identity, append.stream.id);
         let is_spawn = append.kind == MessageKind::Spawn;
         let unbelieved = (claims && from == signer).then_some(signer);
-        let receipt = self.append(append).await?;
+        let receipt = self.append_all(iter::once(append).chain(also).collect()).await?;
         let process = is_spawn.then_some(process);
         Ok(Submitted { id, process, slot: receipt.slot, fresh: receipt.fresh, unbelieved })
     }
 
-    /// An item whose signature holds. Verification is arithmetic, so as many run at one time as there are cores.
+    /// An item whose signature holds. Verification is arithmetic, so as many run at one time as there are cores; that of a
+    /// small item is over sooner than another thread would have it.
     async fn verified(&self, item: DataItem) -> Result<DataItem, SubmitError> {
         let _permit = self.verifications.acquire().await.map_err(|_| SubmitError::Busy("it is stopping".to_owned()))?;
+        if item.data().len() <= limits::VERIFIED_IN_PLACE_BYTES_MAX {
+            item.verify()?;
+            return Ok(item);
+        }
         let verified = tokio::task::spawn_blocking(move || item.verify().map(|()| item)).await;
         Ok(verified.map_err(|_| SubmitError::Busy("verifying failed".to_owned()))??)
     }
 
+    /// A process item that names a target is given to that process as well, if it is one of this node that takes what was
+    /// sent to others.
+    fn told_of_spawn(&self, item: &DataItem, from: Id) -> Option<Append> {
+        let entry = self.parts.runtime.entry(&item.target()?)?;
+        let takes = self.parts.runtime.information(&entry).ok()?.publications().is_none();
+        let record = append(Stream::process(item.id()), MessageKind::Spawn, from, item).body;
+        let found = assign::Found { id: item.id(), target: entry.process(), record };
+        takes.then(|| found.given_to(entry.process(), 0, LeftOut::default()))
+    }
+
     async fn append(&self, append: Append) -> Result<Receipt, SubmitError> {
-        let pending = self.parts.log.try_append(vec![append])?;
+        self.append_all(vec![append]).await
+    }
+
+    /// Appends together; the place of the first.
+    async fn append_all(&self, appends: Vec<Append>) -> Result<Receipt, SubmitError> {
+        let pending = self.parts.log.try_append(appends)?;
         let placed = pending.await.map_err(|_| LogError::Stopped("its writer has ended".to_owned()))??;
         let receipt = placed.into_iter().next().ok_or_else(|| LogError::Stopped("it gave no answer".to_owned()))?;
         Ok(receipt?)
@@ -251,7 +278,7 @@ impl Core {
         left_out: LeftOut,
     ) -> Result<Option<Receipt>, SubmitError> {
         let entry = self.parts.runtime.entry(&process).ok_or(SubmitError::UnknownProcess(process))?;
-        refuse_backlog(&entry)?;
+        admission::refuse_backlog(&entry)?;
         let (gateway, log) = (Arc::clone(&self.parts.gateway), Arc::clone(&self.parts.log));
         let found = tokio::task::spawn_blocking(move || assign::find(&gateway, &*log, &message)).await;
         let found = found.map_err(|_| SubmitError::Busy("looking for a message failed".to_owned()))?;
@@ -279,18 +306,17 @@ impl Core {
             return Err(ReadError::UnknownSlot { process: *process, slot, head });
         }
         self.applied(&entry, slot, wait).await?;
-        let read = self.parts.runtime.results(process)?.result(slot);
-        let failed = |reason: String| ReadError::Store { process: *process, reason };
-        read.map_err(|error| failed(error.to_string()))?.ok_or_else(|| failed(format!("slot {slot} has no result")))
+        let absent = || ReadError::Store { process: *process, reason: format!("slot {slot} has no result") };
+        self.parts.runtime.result(&entry, slot)?.ok_or_else(absent)
     }
 
     /// Waits until a process has applied a slot; the last slot that it has applied then.
     async fn applied(&self, entry: &Entry, slot: u64, wait: Duration) -> Result<u64, ReadError> {
         let process = entry.process();
         let end = Instant::now() + wait;
-        let mut progress = self.parts.runtime.progress();
+        let mut news = entry.news();
         loop {
-            progress.mark_unchanged();
+            news.mark_unchanged();
             let view = entry.view();
             if let Some(applied) = view.progress.applied.filter(|applied| *applied >= slot) {
                 return Ok(applied);
@@ -298,7 +324,7 @@ impl Core {
             if let Some(reason) = view.stopped {
                 return Err(ReadError::Stopped { process, reason });
             }
-            if tokio::time::timeout_at(end, progress.changed()).await.is_err() {
+            if tokio::time::timeout_at(end, news.changed()).await.is_err() {
                 return Err(ReadError::NotYet { process, applied: view.progress.applied.unwrap_or(0), wanted: slot });
             }
         }
@@ -554,19 +580,6 @@ impl Core {
 fn append(stream: Stream, kind: MessageKind, from: Id, item: &DataItem) -> Append {
     let body = Body::Item { from, pushed_for: item.id(), item: item.to_bytes() };
     Append { stream, identity: item.id(), kind, body: body.encode() }
-}
-
-/// A process that is far behind, or stopped, takes nothing more: what is acknowledged must be handled in bounded time.
-fn refuse_backlog(entry: &Entry) -> Result<(), SubmitError> {
-    let view = entry.view();
-    if let Some(reason) = view.stopped {
-        return Err(SubmitError::Busy(format!("the process stopped: {reason}")));
-    }
-    let behind = view.head.saturating_sub(view.progress.applied.unwrap_or(0));
-    if behind > limits::PROCESS_BACKLOG_MAX {
-        return Err(SubmitError::Busy(format!("the process has {behind} messages to handle")));
-    }
-    Ok(())
 }
 
 fn record(logged: &Logged, (assignment, assignment_item): (Assignment, DataItem)) -> Result<Record, ReadError> {

@@ -70,6 +70,7 @@ fn append(
         index: 0,
         pushed_for: id,
         hops: 0,
+        anchor: String::new(),
         tags,
         data: process.data.clone(),
     });

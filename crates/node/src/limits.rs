@@ -16,6 +16,23 @@ pub const LOG_BATCH_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Messages that a process handles in one transaction of its file.
 pub const RUNTIME_BATCH_MAX: usize = 256;
 
+/// Bytes of data of an item whose signature is verified by the thread that read it: a fifth of a millisecond of arithmetic.
+pub const VERIFIED_IN_PLACE_BYTES_MAX: usize = 64 * 1024;
+
+/// Work of a process after which what it has handled is committed and can be seen, while it handles what came after,
+/// milliseconds. A commit costs about a twentieth of it.
+pub const COMMIT_WORK_MS: u64 = 1;
+
+/// Work of a process after which what it has sent is delivered, while it handles what came after, milliseconds. A delivery
+/// is a commit of the log, which is flushed to the disk: delivering each message by itself costs more than it gains.
+pub const DELIVERY_WORK_MS: u64 = 10;
+
+/// Newest results of a process that are kept in memory, for those who sent its messages.
+pub const RECENT_RESULTS_MAX: usize = 64;
+
+/// Bytes of a result that is kept in memory; larger ones are read from the file of the process.
+pub const RECENT_RESULT_BYTES_MAX: usize = 8 * 1024;
+
 /// Bytes of bodies that are read from the log at one time, unless one record alone is larger.
 pub const READ_BYTES_MAX: usize = 32 * 1024 * 1024;
 

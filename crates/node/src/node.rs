@@ -168,7 +168,7 @@ impl Opened {
             runtime: Arc::clone(&runtime),
             metrics: Arc::clone(&metrics),
         })?);
-        watch_progress(&runtime, &cron);
+        watch_clocks(&runtime, &cron);
         let core = Arc::new(Core::new(core::Parts {
             log: shared,
             ao_chain,
@@ -188,10 +188,10 @@ impl Opened {
     }
 }
 
-/// The clocks are looked at again whenever a process has come further, for it may have set its alarm.
-fn watch_progress(runtime: &Arc<Runtime>, cron: &Arc<Cron>) {
+/// The clocks are looked at again whenever one may be due at another time, for a process has set its alarm.
+fn watch_clocks(runtime: &Arc<Runtime>, cron: &Arc<Cron>) {
     let cron = Arc::downgrade(cron);
-    runtime.on_progress(move || {
+    runtime.on_clocks_changed(move || {
         if let Some(cron) = cron.upgrade() {
             cron.wake();
         }
@@ -285,6 +285,7 @@ impl NodeHandle {
             index: 0,
             pushed_for: identity,
             hops: 0,
+            anchor: String::new(),
             tags: Tags::new().with("Action", "Warp").with("Milliseconds", by_ms.to_string()),
             data: Vec::new(),
         });

@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use ao::{Assigned, Effects, Id, Message, MessageKind, Outgoing, Tags, hash_parts};
+use ao::{Assigned, Effects, Id, Message, MessageKind, Outgoing, Spawn, Tags, hash_parts};
 
 use crate::assign;
 use crate::error::LogError;
-use crate::log::{Append, Body, LeftOut, Log, Pushed, Stream};
+use crate::log::{Append, Body, LeftOut, Log, Pending, Pushed, Stream};
 use crate::runtime::{Programs, Sending};
 
 /// The tag by which a sender asks to be told if its receiver is no process, or could not handle the message.
@@ -24,11 +24,40 @@ pub(crate) struct Outbox {
     programs: Arc<Programs>,
 }
 
+/// Messages that the log is writing.
+pub(crate) struct Delivery {
+    sender: Id,
+    messages: usize,
+    pending: Option<Pending>,
+}
+
+impl Delivery {
+    /// Waits until they are durable; how many messages it was. Not to be called from asynchronous code.
+    pub(crate) fn finish(self) -> Result<usize, LogError> {
+        let Some(pending) = self.pending else { return Ok(0) };
+        let placed = pending.blocking_recv().map_err(|_| LogError::Stopped("its writer has ended".to_owned()))??;
+        for refused in placed.into_iter().filter_map(Result::err) {
+            tracing::warn!(sender = %self.sender, %refused, "a message could not be delivered");
+        }
+        Ok(self.messages)
+    }
+}
+
 /// A message on its way, and what its chain was so far.
 struct Letter<'a> {
     sender: &'a Id,
+    /// What the sender runs, if that is a module of AO: its receivers are told, as by AO's messenger unit.
+    module: Option<Id>,
     sending: &'a Sending,
     index: u32,
+}
+
+/// What is in a message.
+#[derive(Default)]
+struct Content {
+    tags: Tags,
+    data: Vec<u8>,
+    anchor: String,
 }
 
 impl Outbox {
@@ -37,33 +66,28 @@ impl Outbox {
         Self { log, node, programs }
     }
 
-    /// Delivers everything that a process sent in these slots, and returns when it is durable; how many messages it was.
-    pub(crate) fn deliver(&self, sender: &Id, sendings: &[Sending]) -> Result<usize, LogError> {
+    /// Hands everything that a process sent in these slots to the log. `module` is what it runs, if that is one of AO.
+    pub(crate) fn begin(&self, sender: &Id, module: Option<Id>, sendings: &[Sending]) -> Result<Delivery, LogError> {
         let mut appends = Vec::new();
         for sending in sendings {
             let mut index = 0;
             for message in &sending.effects.messages {
-                self.address(&Letter { sender, sending, index }, message, &mut appends)?;
+                self.address(&Letter { sender, module, sending, index }, message, &mut appends)?;
                 index += 1;
             }
             for assigned in &sending.effects.assignments {
-                self.assign(&Letter { sender, sending, index }, assigned, &mut appends)?;
+                self.assign(&Letter { sender, module, sending, index }, assigned, &mut appends)?;
             }
             for spawn in &sending.effects.spawns {
-                let letter = Letter { sender, sending, index };
-                self.spawn(&letter, spawn.tags.clone(), spawn.data.clone(), &mut appends);
+                let letter = Letter { sender, module, sending, index };
+                let Spawn { tags, data, anchor } = spawn.clone();
+                self.spawn(&letter, Content { tags, data, anchor }, &mut appends);
                 index += 1;
             }
         }
-        let count = appends.len();
-        if count > 0 {
-            let answer = self.log.append(appends)?.blocking_recv();
-            let placed = answer.map_err(|_| LogError::Stopped("its writer has ended".to_owned()))??;
-            for refused in placed.into_iter().filter_map(Result::err) {
-                tracing::warn!(%sender, %refused, "a message could not be delivered");
-            }
-        }
-        Ok(count)
+        let messages = appends.len();
+        let pending = if messages > 0 { Some(self.log.append(appends)?) } else { None };
+        Ok(Delivery { sender: *sender, messages, pending })
     }
 
     /// Finds the stream of a message: the log of a process, or the inbox of an address.
@@ -71,7 +95,11 @@ impl Outbox {
         let identity = letter.identity();
         // That a handler failed is said by the node, whom its sender believes, and not by the process.
         let from = if letter.sending.is_notice { &self.node } else { letter.sender };
-        let body = letter.body(from, message.tags.clone(), message.data.clone());
+        let Outgoing { mut tags, data, anchor, .. } = message.clone();
+        if let Some(module) = letter.module.filter(|_| !letter.sending.is_notice) {
+            tags.push("From-Module", module.to_string());
+        }
+        let body = letter.body(from, Content { tags, data, anchor });
         let process = Stream::process(message.target);
         let inbox = Stream::inbox(message.target);
         let is_process = message.target != self.node && self.log.head(&process)?.is_some();
@@ -101,32 +129,32 @@ impl Outbox {
     fn undeliverable(&self, letter: &Letter<'_>, message: &Outgoing) -> Append {
         let identity = hash_parts(&[b"aobench undeliverable", letter.identity().as_bytes()]);
         let tags = notice(message.target, &message.tags);
-        let body = letter.body(&self.node, tags, Vec::new());
+        let body = letter.body(&self.node, Content { tags, ..Content::default() });
         Append { stream: Stream::process(*letter.sender), identity, kind: MessageKind::Pushed, body }
     }
 
     /// Starts a process for its parent, and tells the parent its id.
-    fn spawn(&self, letter: &Letter<'_>, tags: Tags, data: Vec<u8>, appends: &mut Vec<Append>) {
+    fn spawn(&self, letter: &Letter<'_>, content: Content, appends: &mut Vec<Append>) {
         let child = letter.identity();
-        let module = tags.get("Module").unwrap_or_default();
+        let module = content.tags.get("Module").unwrap_or_default();
         let mut notice = Tags::new();
-        if let Some(reference) = tags.get("Reference") {
+        if let Some(reference) = content.tags.get("Reference") {
             notice.push("Reference", reference);
         }
         // A module that is here today and was not yesterday may make another notice on a repeated delivery; its identity is
         // the same, so that the log keeps the first.
-        let runs = self.programs.check(module);
-        if runs.is_ok() {
-            notice = notice.with("Action", "Spawned").with("Process", child.to_string());
-            let body = letter.body(letter.sender, tags, data);
-            appends.push(Append { stream: Stream::process(child), identity: child, kind: MessageKind::Spawn, body });
+        let runs = self.programs.check(module).map_err(|reason| format!("there is no module '{module:.64}': {reason}"));
+        let clocks = || self.programs.check_clocks(module, &content.tags);
+        let runs = runs.and_then(|()| clocks().map_err(|(name, reason)| format!("the tag {name}: {reason}")));
+        if let Err(error) = runs {
+            notice = notice.with("Action", "Spawn-Error").with("Error", error);
         } else {
-            notice = notice
-                .with("Action", "Spawn-Error")
-                .with("Error", format!("there is no module '{module:.64}': {}", runs.err().unwrap_or_default()));
+            notice = notice.with("Action", "Spawned").with("Process", child.to_string());
+            let body = letter.body(letter.sender, content);
+            appends.push(Append { stream: Stream::process(child), identity: child, kind: MessageKind::Spawn, body });
         }
         let identity = hash_parts(&[b"aobench spawned", child.as_bytes()]);
-        let body = letter.body(&self.node, notice, Vec::new());
+        let body = letter.body(&self.node, Content { tags: notice, ..Content::default() });
         appends.push(Append { stream: Stream::process(*letter.sender), identity, kind: MessageKind::Pushed, body });
     }
 }
@@ -162,13 +190,14 @@ impl Letter<'_> {
         Message::pushed_id(self.sender, self.sending.slot, self.index)
     }
 
-    fn body(&self, from: &Id, tags: Tags, data: Vec<u8>) -> Vec<u8> {
+    fn body(&self, from: &Id, Content { tags, data, anchor }: Content) -> Vec<u8> {
         Body::Pushed(Pushed {
             from: *from,
             slot: self.sending.slot,
             index: self.index,
             pushed_for: self.sending.pushed_for,
             hops: self.sending.hops.saturating_add(1),
+            anchor,
             tags,
             data,
         })

@@ -135,7 +135,7 @@ pub const REPORTS_PER_MESSAGE: usize = 50;
 /// Models in one answer to Get-Models.
 pub const MODELS_PAGE_MAX: u64 = 500;
 
-/// Running evaluations of a pool in one answer to Progress: each is counted row by row.
+/// Running evaluations of a pool in one answer to Progress.
 pub const PROGRESS_MODELS_MAX: u64 = 50;
 
 /// Questions in one answer to Get-Questions.

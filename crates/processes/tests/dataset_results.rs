@@ -245,3 +245,33 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_shown_of_many_models_is_what_is_counted_for_each() {
+    let mut study = Study::of(200);
+    for (model, correct) in [("weak", 40), ("strong", 150), ("running", 60)] {
+        study.enter(upload("pool"), model).unwrap();
+        study.wake();
+        let batches: Vec<Batch> = study.batches().into_iter().rev().take(4).collect();
+        // One batch of the last one stays with the herder.
+        for batch in batches.iter().skip(usize::from(model == "running")) {
+            let said = |prompt: &Prompt| text(if prompt.id <= correct { right(prompt.id) } else { "none" });
+            study.answer(batch, said).unwrap();
+        }
+    }
+    let dataset = study.dataset;
+    let shown = study.world.read(dataset, &[("Action", "Get-Models"), ("By", "score")], "");
+    let names: Vec<String> = ["strong", "weak", "running"].map(|name| upload(name).to_string()).into();
+    for (row, name) in shown.as_array().unwrap().iter().zip(&names) {
+        assert_eq!(row["data_tx"], **name, "the complete ones first, the best of them at the top: {shown}");
+        let score = study.world.read(dataset, &[("Action", "Score"), ("Model", name)], "");
+        for field in ["correct", "lenient_correct", "answered", "unparsed", "in_flight", "total"] {
+            assert_eq!(row[field], score[field], "{field} of {row}");
+        }
+    }
+    let second = [("Action", "Get-Models"), ("By", "score"), ("From-Id", "1"), ("Limit", "1")];
+    assert_eq!(study.world.read(dataset, &second, "")[0], shown[1]);
+    let pool = upload("pool").to_string();
+    let progress = study.world.read(dataset, &[("Action", "Progress"), ("Pool", &pool)], "");
+    assert_eq!((progress.as_array().unwrap().len(), &progress[0]["answered"]), (1, &shown[2]["answered"]));
+}

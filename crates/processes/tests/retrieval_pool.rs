@@ -305,6 +305,73 @@ fn the_questions_are_shown_to_nobody_and_frozen_by_the_first_pool() {
 }
 
 #[test]
+fn each_judgement_says_what_was_found_and_what_each_judge_said_and_the_questions_once_they_are_shown() {
+    let mut contest = Contest::with_judges("3");
+    let pool = contest.fund(&[]);
+    let best = contest.create("ada", &BEST);
+    contest.join(pool, "ada", &best).unwrap();
+    contest.work();
+    let results = |contest: &mut Contest| {
+        contest
+            .world
+            .read(contest.retrieval, &[("Action", "Results"), ("Model", &best)], "")
+            .as_array()
+            .unwrap()
+            .clone()
+    };
+    let first = results(&mut contest).remove(0);
+    assert_eq!((&first["scores"], &first["score"], &first["spread"]), (&json!([10, 9, 8]), &json!(9), &json!(2)));
+    assert_eq!((&first["found"][0][0], &first["asked"], &first["evidence"]), (&json!(1), &Value::Null, &Value::Null));
+    let content = |contest: &mut Contest, numbers: &str| {
+        let pairs = [("Action", "Get-Documents"), ("Dataset-Hash", &*best), ("Numbers", numbers)];
+        contest.world.read(contest.knowledge, &pairs, "")
+    };
+    assert_eq!(content(&mut contest, "2,9,1")[1]["content"], BEST[0]);
+
+    // While the pool takes sets, or waits for evaluations, not even its owner shows them.
+    let show = |contest: &mut Contest, who: &str| {
+        contest.world.send(wallet(who), contest.retrieval, &[("Action", "Show-Questions")], "")
+    };
+    assert!(show(&mut contest, "owner").unwrap_err().contains("goes on"));
+    contest.world.advance(2 * DAY_MS);
+    assert!(show(&mut contest, "owner").unwrap_err().contains("goes on"), "evaluations are waited for");
+    contest.world.advance(7 * DAY_MS);
+    assert!(show(&mut contest, "ada").unwrap_err().contains("the owner of this process"));
+    show(&mut contest, "owner").unwrap();
+    let first = results(&mut contest).remove(0);
+    assert_eq!((&first["asked"], &first["expected_response"]), (&json!("sun"), &json!("warm bright")));
+    assert_eq!(first["evidence"], json!(["the sun is warm", "bright sun"]));
+
+    // What everybody knows is no contest any more: a new pool is refused, and its money goes back.
+    let pool = upload("a new pool").to_string();
+    let tags = [("Action", "Freeze-Dataset"), ("Pool", pool.as_str())];
+    let refused = contest.world.send_from_process(contest.benchmark, contest.retrieval, &tags, "").unwrap();
+    let answer = &refused.messages[0];
+    assert_eq!(answer.tags.get("Action"), Some("Dataset-Error"));
+    assert!(answer.tags.get("Error").unwrap().contains("public"), "{answer:?}");
+}
+
+#[test]
+fn an_evaluation_that_runs_says_how_far_it_is() {
+    let mut contest = Contest::with_judges("1");
+    let pool = contest.fund(&[]).to_string();
+    let best = contest.create("ada", &BEST);
+    contest.judges_fail = true;
+    contest.join(pool.parse().unwrap(), "ada", &best).unwrap();
+    contest.work();
+    let progress = contest.world.read(contest.retrieval, &[("Action", "Progress"), ("Pool", &pool)], "");
+    assert_eq!(
+        (&progress[0]["model"], &progress[0]["answered"], &progress[0]["total"]),
+        (&json!(best), &json!(0), &json!(3))
+    );
+    contest.judges_fail = false;
+    contest.world.advance(2 * MINUTE_MS);
+    contest.work();
+    let progress = contest.world.read(contest.retrieval, &[("Action", "Progress"), ("Pool", &pool)], "");
+    assert_eq!(progress, json!([]), "what is complete does not run");
+}
+
+#[test]
 fn strangers_can_neither_find_nor_judge() {
     let mut contest = Contest::with_judges("1");
     let pool = contest.fund(&[]);

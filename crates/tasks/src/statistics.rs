@@ -27,11 +27,18 @@ const SHOWN_DECIMALS: f64 = 1e6;
 ///
 /// Of nothing nothing is known: a total of 0 gives `(0, 1)`. A `correct` above `total` counts as `total`.
 pub fn wilson(correct: u64, total: u64) -> (f64, f64) {
-    if total == 0 {
+    wilson_of_points(correct, 1, total)
+}
+
+/// The same where each of `answered` questions brings 0 to `most` points: no spread of points within a question is wider than
+/// all or nothing, so the interval is as wide as it can be, and it holds the share that was reached.
+pub fn wilson_of_points(points: u64, most: u64, answered: u64) -> (f64, f64) {
+    let possible = answered.saturating_mul(most);
+    if possible == 0 {
         return (0.0, 1.0);
     }
-    let count = total as f64;
-    let share = correct.min(total) as f64 / count;
+    let count = answered as f64;
+    let share = points.min(possible) as f64 / possible as f64;
     let z_squared = Z_95 * Z_95;
     let denominator = 1.0 + z_squared / count;
     let centre = (share + z_squared / (2.0 * count)) / denominator;
@@ -108,6 +115,16 @@ mod tests {
             term = term * (n - i) as f64 / (i + 1) as f64;
         }
         (2.0 * sum).min(1.0)
+    }
+
+    #[test]
+    fn an_interval_of_points_holds_the_share_that_was_reached() {
+        assert_eq!(wilson_of_points(7, 1, 10), wilson(7, 10));
+        assert_eq!(wilson_of_points(70, 10, 10), wilson(7, 10));
+        // 99 of 100 points: as if it were 9 of 10 questions, it would end below what was reached.
+        let (low, high) = wilson_of_points(99, 10, 10);
+        assert!(low < 0.99 && 0.99 < high && high > wilson(9, 10).1, "{low} {high}");
+        assert_eq!((wilson_of_points(3, 0, 5), wilson_of_points(0, 10, 0)), ((0.0, 1.0), (0.0, 1.0)));
     }
 
     #[test]

@@ -57,6 +57,25 @@ impl ItemHeader {
         }))
     }
 
+    /// A header of its parts. The tags are encoded in the usual way; an item whose tags were signed in another encoding is
+    /// another item.
+    ///
+    /// # Errors
+    /// [`ItemError::Truncated`] if signature or owner have another length than such signatures and owners have.
+    pub fn of_parts(
+        signature_type: SignatureType,
+        signature: Vec<u8>,
+        owner: Vec<u8>,
+        target: Option<Id>,
+        anchor: Option<[u8; 32]>,
+        tags: Tags,
+    ) -> Result<Self, ItemError> {
+        let tags_encoded = encode_tags(&tags)?;
+        let fits = signature.len() == signature_type.signature_length() && owner.len() == signature_type.owner_length();
+        let header = Self { signature_type, signature, owner, target, anchor, tags, tags_encoded };
+        if fits { Ok(header) } else { Err(ItemError::Truncated(header.data_offset())) }
+    }
+
     /// A header without its signature.
     pub(super) fn unsigned(
         wallet: &Wallet,

@@ -19,10 +19,10 @@ const EXPONENT: [u8; 3] = [1, 0, 1];
 
 const SCHEME: SignatureType = SignatureType::Arweave;
 
-/// The salts of nearly all wallets. aws-lc-rs verifies one of them in a quarter of the time that finding out the length
-/// takes.
+/// The salts of nearly all wallets, first that of programs, which send the most. aws-lc-rs verifies one of them in a quarter
+/// of the time that finding out the length takes.
 static USUAL_SALTS: [RsaParameters; 2] =
-    [RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256.with_pss_salt_length(RsaPssSaltLength::Max)];
+    [RSA_PSS_2048_8192_SHA256.with_pss_salt_length(RsaPssSaltLength::Max), RSA_PSS_2048_8192_SHA256];
 
 /// Verifies with whatever salt length the signature has. The modulus must have all its 4096 bits and be odd, the
 /// signature must be below it: s + n would fit as well.

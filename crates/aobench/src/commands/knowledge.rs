@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::model::upload;
 use crate::arguments::GlobalArguments;
 use crate::herd::Herd;
+use crate::known_models::{TESTED_MODEL, file_of};
 use crate::output::{Column, Output, table};
 use crate::session::{Session, action};
 use crate::worker;
@@ -21,9 +22,6 @@ use crate::worker;
 const PROGRESS_EVERY: Duration = Duration::from_millis(500);
 /// Characters of a document that a table shows.
 const SHOWN_CHARS_MAX: usize = 100;
-
-/// SHA-256 of the model that the tests embed with: all-MiniLM-L6-v2, 8 bits. See docs/services.md.
-const TESTED_MODEL: &str = "e94061f4aa48f1c465be2c1f517e63f43e57c2d9766f36a39f35b990ace571d9";
 
 /// What can be typed after `aobench knowledge`.
 #[derive(Debug, Subcommand)]
@@ -54,7 +52,7 @@ pub(crate) enum KnowledgeCommand {
     },
     /// Upload the model that makes the vectors and name it to a process that has none yet
     Model {
-        /// A GGUF file of the BERT family
+        /// A GGUF file of the BERT family, or the name of a downloaded one
         file: PathBuf,
         /// Where.
         #[command(flatten)]
@@ -123,6 +121,7 @@ pub(crate) async fn run(global: &GlobalArguments, command: KnowledgeCommand, out
         KnowledgeCommand::Model { file, at } => {
             let session = Session::signing(global).await?;
             let process = session.process(&at.knowledge)?;
+            let file = file_of(&file)?;
             let file_hash = worker::file_hash(&file)?;
             let model = upload(&session, &file, output).await?;
             let tags = action("Set-Model").with("Model", model.to_string()).with("File-Hash", &file_hash);

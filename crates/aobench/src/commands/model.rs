@@ -10,6 +10,8 @@ use inference::gguf::Facts;
 use serde_json::json;
 
 use crate::arguments::GlobalArguments;
+use crate::config::models_folder;
+use crate::known_models::{KNOWN_MODELS, KnownModel};
 use crate::output::{Column, Output, table};
 use crate::session::Session;
 
@@ -26,6 +28,17 @@ pub(crate) enum ModelCommand {
     },
     /// List the models that the node holds
     List,
+    /// Download a model that is known by its name, and check it; without a name the table of them
+    Download {
+        /// Its name, as all-MiniLM-L6-v2
+        name: Option<String>,
+        /// Another address of the same file
+        #[arg(long, value_name = "URL", requires = "name")]
+        from: Option<String>,
+        /// A file that is here already: it is checked and put where it is found by its name
+        #[arg(long, value_name = "FILE", requires = "name", conflicts_with = "from")]
+        file: Option<PathBuf>,
+    },
 }
 
 pub(crate) async fn run(global: &GlobalArguments, command: ModelCommand, output: Output) -> anyhow::Result<()> {
@@ -35,6 +48,7 @@ pub(crate) async fn run(global: &GlobalArguments, command: ModelCommand, output:
             let model = upload(&session, &file, output).await?;
             output.result(&json!({ "model": model }), |_| model.to_string())
         }
+        ModelCommand::Download { name, from, file } => download(name, from.as_deref(), file.as_deref(), output).await,
         ModelCommand::List => {
             let session = Session::reading(global).await?;
             let models = session.client.models().await?;
@@ -48,6 +62,46 @@ pub(crate) async fn run(global: &GlobalArguments, command: ModelCommand, output:
             })
         }
     }
+}
+
+/// Downloads a model, or takes the file; or tells which there are.
+async fn download(name: Option<String>, from: Option<&str>, file: Option<&Path>, output: Output) -> anyhow::Result<()> {
+    let folder = models_folder()?;
+    let Some(name) = name else { return output.result(&KNOWN_MODELS, |models| known_table(models, &folder)) };
+    let known = KnownModel::find(&name).with_context(|| {
+        let names: Vec<&str> = KNOWN_MODELS.iter().map(|model| model.name).collect();
+        format!("no model is known as '{name}'; known are {}", names.join(", "))
+    })?;
+    let path = match file {
+        Some(file) => known.take(file, &folder)?,
+        None if known.is_in(&folder) => known.path(&folder),
+        None => known.download(&folder, from, output).await?,
+    };
+    let (name, hash) = (known.name, known.file_hash);
+    output.result(&json!({ "name": name, "path": path, "file_hash": hash, "license": known.license }), |_| {
+        format!("{name} at {}\nSHA-256 {hash}\nlicence {}", path.display(), known.license)
+    })
+}
+
+fn known_table(models: &[KnownModel], folder: &Path) -> String {
+    let columns = [
+        Column::Text("name"),
+        Column::Text("what it is"),
+        Column::Number("bytes"),
+        Column::Text("licence"),
+        Column::Text("here"),
+        Column::Text("SHA-256"),
+    ];
+    let rows = models.iter().map(|model| {
+        let here = match model.address {
+            _ if model.is_in(folder) => "yes",
+            Some(_) => "no",
+            None => "no, and has no public address",
+        };
+        let texts = [model.name, model.purpose, &model.bytes.to_string(), model.license, here, model.file_hash];
+        texts.map(str::to_owned).to_vec()
+    });
+    table(&columns, rows)
 }
 
 /// Checks a model file here, before any byte is sent, and uploads it; its data transaction id.

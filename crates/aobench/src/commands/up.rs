@@ -15,6 +15,7 @@ use super::money::Money;
 use crate::arguments::GlobalArguments;
 use crate::config::{self, Config};
 use crate::development::{self, DevelopmentWallet, WorkerSettings};
+use crate::known_models::file_of;
 use crate::model_inspector::GgufInspector;
 use crate::output::{Column, Output, table};
 
@@ -33,7 +34,8 @@ pub(crate) struct UpArguments {
     /// Run this many workers inside the node's process (development nodes)
     #[arg(long, value_name = "N", default_value_t = 0, requires = "dev")]
     worker: usize,
-    /// The model that makes vectors for the knowledge process (development nodes): a GGUF file of the BERT family
+    /// The model that makes vectors for the knowledge process (development nodes): a GGUF file of the BERT family, or the
+    /// name of a downloaded one
     #[arg(long, value_name = "FILE", requires = "dev")]
     embedding_model: Option<PathBuf>,
     /// The processes that the node has from the start (TOML: [[process]] with name, module, owner, tags, data)
@@ -109,7 +111,7 @@ async fn develop(
     let operator = development::operator_session(node, data).await?;
     let questions = development::load_questions(&operator, output).await?;
     if let Some(path) = &arguments.embedding_model {
-        development::name_embedding_model(&operator, path, output).await?;
+        development::name_embedding_model(&operator, &file_of(path)?, output).await?;
     }
     let money = Money::of(&operator, &operator.process("token")?).await?;
     let balances = development::balances(&operator, wallets).await?;

@@ -12,6 +12,7 @@ use super::up::stopped;
 use super::wallet::create;
 use crate::arguments::GlobalArguments;
 use crate::config::Config;
+use crate::known_models::file_of;
 use crate::output::Output;
 use crate::session::{Session, read_wallet};
 use crate::worker::{self, Service, Serving, WorkerConfig};
@@ -34,7 +35,7 @@ pub(crate) struct WorkArguments {
     /// A kind of work to do; several may be named
     #[arg(long = "type", value_name = "KIND", default_value = "llama", value_delimiter = ',')]
     services: Vec<Service>,
-    /// A model file for work that names no model: judging, chatting, and what is served
+    /// A model file, or the name of a downloaded one, for work that names no model: judging, chatting, and what is served
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
     /// GiB that fetched models may take, instead of what the configuration says
@@ -74,7 +75,7 @@ pub(crate) async fn run(global: &GlobalArguments, arguments: WorkArguments, outp
         threads: arguments.threads.unwrap_or(config.worker.threads),
         memory_bytes_max: config.worker.memory_bytes_max,
         services: arguments.services.into_iter().collect(),
-        model: arguments.model,
+        model: arguments.model.as_deref().map(file_of).transpose()?,
         model_space_bytes_max: model_space.unwrap_or(config.worker.model_space_bytes_max),
         serving,
     };

@@ -127,6 +127,11 @@ fn home() -> anyhow::Result<PathBuf> {
     std::env::var_os("HOME").map(PathBuf::from).context("HOME is not set, so '~' has no meaning; write whole paths")
 }
 
+/// Where models lie that were downloaded by their names.
+pub(crate) fn models_folder() -> anyhow::Result<PathBuf> {
+    path("~/.local/share/aobench/models")
+}
+
 /// The file that was named, which must then be there; else the one in the configuration folder, if it is there.
 fn config_file(global: &GlobalArguments) -> anyhow::Result<Option<PathBuf>> {
     if let Some(path) = &global.config {

@@ -124,6 +124,7 @@ fn request(prompts: Vec<String>, generation: &GenerationConfig) -> GenerateReque
         max_tokens: generation.max_gen_toks,
         max_bytes: GENERATED_BYTES_MAX,
         stop: generation.until.clone(),
+        schema: None,
     }
 }
 

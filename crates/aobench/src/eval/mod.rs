@@ -43,7 +43,9 @@ use crate::output::Output;
 /// depend on it.
 const BATCH_DOCUMENTS_MAX: usize = 128;
 /// And at least, where there are as many left: what the profile `fast` computes at once.
-const BATCH_DOCUMENTS_MIN: usize = 8;
+const BATCH_DOCUMENTS_MIN_FAST: usize = 6;
+/// In the profile `exact` a document is computed alone, and the last engine at work should have little left.
+const BATCH_DOCUMENTS_MIN_EXACT: usize = 2;
 
 /// What is evaluated, and how.
 #[derive(Debug, Clone)]
@@ -205,7 +207,7 @@ fn evaluate_task(
     let bar = output.bar(asked.len() as u64, "evaluating");
     bar.set_message(found.name.clone());
     bar.inc((asked.len() - missing.len()) as u64);
-    let waiting = cut(&missing, plan.batch, plan.workers);
+    let waiting = cut(&missing, plan.batch, plan.workers, plan.profile);
     let outcome = engines.ask_all(waiting, &mut journal, &bar);
     bar.finish_and_clear();
     outcome?;
@@ -263,14 +265,18 @@ fn profile_of(plan: &Plan) -> Profile {
 
 /// Cuts the documents into requests: of the size that was asked for, or large ones first and small ones at the end, so
 /// that no engine is long without work.
-fn cut(documents: &[Asked], batch: Option<usize>, engines: usize) -> VecDeque<&[Asked]> {
+fn cut(documents: &[Asked], batch: Option<usize>, engines: usize, profile: inference::Profile) -> VecDeque<&[Asked]> {
     if let Some(batch) = batch {
         return documents.chunks(batch.max(1)).collect();
     }
+    let least = match profile {
+        inference::Profile::Exact => BATCH_DOCUMENTS_MIN_EXACT,
+        inference::Profile::Fast => BATCH_DOCUMENTS_MIN_FAST,
+    };
     let mut requests = VecDeque::new();
     let mut rest = documents;
     while !rest.is_empty() {
-        let size = (rest.len() / (2 * engines.max(1))).clamp(BATCH_DOCUMENTS_MIN, BATCH_DOCUMENTS_MAX);
+        let size = (rest.len() / (2 * engines.max(1))).clamp(least, BATCH_DOCUMENTS_MAX);
         let (request, later) = rest.split_at(size.min(rest.len()));
         requests.push_back(request);
         rest = later;
@@ -286,14 +292,19 @@ impl Engines {
             profile: plan.profile,
             reads_marks: plan.chat.is_some(),
         };
-        let (mut first, loaded) = model.engine(&options)?;
-        let description = first.describe()?;
-        let mut engines = vec![first];
         // A server gets several requests at one time from one engine.
         let workers = if plan.server.is_some() { 1 } else { plan.workers.max(1) };
-        for _ in 1..workers {
-            engines.push(model.engine(&options)?.0);
-        }
+        let started = std::thread::scope(|scope| {
+            let starting: Vec<_> = (0..workers).map(|_| scope.spawn(|| model.engine(&options))).collect();
+            let joined = starting.into_iter().map(|thread| match thread.join() {
+                Ok(started) => started,
+                Err(_) => bail!("a thread that loads the model panicked"),
+            });
+            joined.collect::<anyhow::Result<Vec<_>>>()
+        })?;
+        let (mut engines, loaded): (Vec<_>, Vec<_>) = started.into_iter().unzip();
+        let description = engines.first_mut().context("there is no engine")?.describe()?;
+        let loaded = loaded.into_iter().next().context("there is no engine")?;
         Ok(Self { engines, description, loaded })
     }
 
@@ -337,8 +348,9 @@ mod tests {
     #[test]
     fn requests_hold_every_document_once_and_get_smaller_to_the_end() {
         let documents: Vec<Asked> = (0..1000).map(|document| Asked { document, requests: Vec::new() }).collect();
-        for (batch, engines) in [(None, 1), (None, 2), (None, 64), (Some(7), 2)] {
-            let requests = cut(&documents, batch, engines);
+        let (exact, fast) = (inference::Profile::Exact, inference::Profile::Fast);
+        for (batch, engines, profile) in [(None, 1, exact), (None, 2, fast), (None, 64, exact), (Some(7), 2, fast)] {
+            let requests = cut(&documents, batch, engines, profile);
             let all: Vec<usize> = requests.iter().flat_map(|request| request.iter().map(|one| one.document)).collect();
             assert_eq!(all, (0..1000).collect::<Vec<_>>());
             assert!(requests.iter().all(|request| request.len() <= BATCH_DOCUMENTS_MAX));

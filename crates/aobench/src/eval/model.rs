@@ -1,7 +1,6 @@
 //! The model of an evaluation: a file, the data of a transaction, a file behind a URL, or what a server has; and the
 //! engines that run it.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,7 +12,9 @@ use inference::openai::{ServerEngine, ServerOptions};
 use inference::sandbox::Limits;
 use inference::{ChildEngine, ChildOptions, ChildProgram, Engine, EngineOptions, ModelFile};
 
+use crate::known_models::{KnownModel, check, file_of};
 use crate::output::Output;
+use crate::web_file::WebFile;
 
 /// How long a model may take to load.
 const LOAD_TIME_MAX: Duration = Duration::from_mins(30);
@@ -42,6 +43,8 @@ impl LocalModel {
             from_web(name, folder, output).await?
         } else if let Ok(id) = name.parse::<Id>() {
             from_node(&id, url, folder, output).await?
+        } else if KnownModel::find(name).is_some() {
+            file_of(Path::new(name))?
         } else {
             bail!("'{name}' is no model: name a GGUF file, the id of an uploaded one, or the URL of one");
         };
@@ -91,6 +94,7 @@ impl LocalModel {
     }
 }
 
+/// The data of a transaction: what its uploader signed, or nothing.
 async fn from_node(id: &Id, url: &str, folder: &Path, output: Output) -> anyhow::Result<PathBuf> {
     let path = folder.join(format!("{id}.gguf"));
     if path.exists() {
@@ -100,32 +104,34 @@ async fn from_node(id: &Id, url: &str, folder: &Path, output: Output) -> anyhow:
     let bar = output.byte_bar(0, "downloading");
     let shown = bar.clone();
     let client = Client::new(url, None)?;
-    let downloaded = client.download(id, &path, move |progress| {
+    let unchecked = folder.join(format!("{id}.unchecked"));
+    let downloaded = client.download(id, &unchecked, move |progress| {
         shown.set_length(progress.bytes_total);
         shown.set_position(progress.bytes_done);
     });
     let outcome = downloaded.await.with_context(|| format!("the model {id} could not be downloaded from {url}"));
     bar.finish_and_clear();
-    outcome.map(|_| path)
+    outcome?;
+    let spinner = output.spinner("checking the signature");
+    let checked = match client.verify(id, &unchecked).await {
+        Ok(()) => check(&unchecked),
+        Err(error) => Err(anyhow::Error::new(error).context(format!(
+            "the model {id} could not be checked, and is not used; a file that you trust can be named by its path"
+        ))),
+    };
+    spinner.finish_and_clear();
+    if let Err(error) = checked {
+        let _ = std::fs::remove_file(&unchecked);
+        return Err(error);
+    }
+    std::fs::rename(&unchecked, &path).with_context(|| format!("{} cannot be written", path.display()))?;
+    Ok(path)
 }
 
 async fn from_web(address: &str, folder: &Path, output: Output) -> anyhow::Result<PathBuf> {
     let path = folder.join(format!("{}.gguf", sha256(address.as_bytes()).to_hex()));
-    if path.exists() {
-        return Ok(path);
+    if !path.exists() {
+        WebFile { address, path: &path, pinned: None }.fetch(check, output).await?;
     }
-    std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
-    let failed = || format!("the model {address} could not be downloaded");
-    let mut response =
-        reqwest::get(address).await.and_then(reqwest::Response::error_for_status).with_context(failed)?;
-    let bar = output.byte_bar(response.content_length().unwrap_or(0), "downloading");
-    // It has its name only when it is whole.
-    let mut partial = tempfile::NamedTempFile::new_in(folder).with_context(failed)?;
-    while let Some(piece) = response.chunk().await.with_context(failed)? {
-        partial.write_all(&piece).with_context(failed)?;
-        bar.inc(piece.len() as u64);
-    }
-    bar.finish_and_clear();
-    partial.persist(&path).with_context(failed)?;
     Ok(path)
 }

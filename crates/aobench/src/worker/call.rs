@@ -1,8 +1,8 @@
 //! A question that did not come from a herder: it waits in the same queue for the same engine, and its answer goes back
 //! to whoever waits for it.
 
-use inference::{Embedded, Engine, Finish, GenerateRequest, Generated, InferenceError};
-use tokio::sync::oneshot;
+use inference::{Embedded, Engine, Finish, GenerateRequest, Generated, InferenceError, Part};
+use tokio::sync::{mpsc, oneshot};
 
 use super::desk::Blame;
 
@@ -22,21 +22,70 @@ pub(super) enum Answered {
     Texts(Vec<Generated>, u32),
     /// The vectors.
     Vectors(Vec<Embedded>, u32),
+    /// The question cannot be answered as it is: what is wrong with it.
+    Refused(String),
 }
 
 /// A question and the way back.
 pub(super) struct Call {
     /// What is asked.
     pub(super) asked: Asked,
+    /// Who reads the answer part by part, if somebody does.
+    pub(super) listener: Option<Listener>,
     /// Who waits.
     pub(super) reply: oneshot::Sender<Result<Answered, (Blame, String)>>,
 }
 
+/// Where the parts of an answer go. They wait there without a limit of their own: an answer has one, and a reader that is
+/// slow must not hold up the engine.
+pub(super) struct Listener {
+    parts: mpsc::UnboundedSender<Part>,
+    /// Bytes that were given for each prompt.
+    given: Vec<usize>,
+}
+
+impl Listener {
+    /// A listener, and where its parts come out.
+    pub(super) fn new(prompts: usize) -> (Self, mpsc::UnboundedReceiver<Part>) {
+        let (parts, heard) = mpsc::unbounded_channel();
+        (Self { parts, given: vec![0; prompts] }, heard)
+    }
+
+    /// What takes the parts of one attempt. If the process of the model died in the middle of the one before, the same
+    /// answer begins anew: what was given is not given again.
+    fn attempt(&mut self) -> impl FnMut(Part) {
+        let mut seen = vec![0; self.given.len()];
+        move |part| {
+            let (Some(seen), Some(given)) = (seen.get_mut(part.prompt), self.given.get_mut(part.prompt)) else {
+                return;
+            };
+            let known = given.saturating_sub(*seen);
+            *seen += part.text.len();
+            if let Some(text) = part.text.get(known..).filter(|text| !text.is_empty()) {
+                *given += text.len();
+                // Nobody listens any more if this fails; the answer is computed all the same.
+                let _ = self.parts.send(Part { text: text.to_owned(), ..part });
+            }
+        }
+    }
+}
+
 /// Answers with the model that is loaded.
-pub(super) fn answer(engine: &mut dyn Engine, asked: &Asked) -> Result<Answered, InferenceError> {
+pub(super) fn answer(
+    engine: &mut dyn Engine,
+    asked: &Asked,
+    listener: Option<&mut Listener>,
+) -> Result<Answered, InferenceError> {
     match asked {
         Asked::Texts(request) => {
-            let generated = engine.generate(request, &mut |_| ())?;
+            let generated = match listener {
+                Some(listener) => engine.generate_in_parts(request, &mut listener.attempt()),
+                None => engine.generate(request, &mut |_| ()),
+            };
+            let generated = match generated {
+                Err(InferenceError::Request { reason }) => return Ok(Answered::Refused(reason)),
+                generated => generated?,
+            };
             let fits = |generated: &Generated| generated.finish != Finish::ContextExceeded;
             // A prompt that does not fit may be too long to be counted.
             let prompts = request.prompts.iter().zip(&generated).filter(|(_, generated)| fits(generated));
@@ -60,4 +109,26 @@ fn count<'a>(engine: &mut dyn Engine, texts: impl Iterator<Item = &'a String>) -
         tokens = tokens.saturating_add(engine.tokenize(text)?.len() as u32);
     }
     Ok(tokens)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_begins_anew_is_not_given_twice() {
+        let (mut listener, mut heard) = Listener::new(2);
+        let part = |prompt, text: &str| Part { prompt, text: text.to_owned() };
+        let mut first = listener.attempt();
+        [part(0, "one "), part(1, "a"), part(0, "tw")].into_iter().for_each(&mut first);
+        drop(first);
+        let mut second = listener.attempt();
+        [part(0, "one two"), part(1, "a"), part(1, "b"), part(0, "!"), part(7, "x")].into_iter().for_each(&mut second);
+        drop(second);
+        let all: Vec<(usize, String)> =
+            std::iter::from_fn(|| heard.try_recv().ok()).map(|p| (p.prompt, p.text)).collect();
+        let told =
+            |prompt| all.iter().filter(|(of, _)| *of == prompt).map(|(_, text)| text.as_str()).collect::<String>();
+        assert_eq!((told(0).as_str(), told(1).as_str(), all.len()), ("one two!", "ab", 6));
+    }
 }

@@ -181,12 +181,12 @@ impl Workbench {
 
     /// Answers somebody who asks this worker itself, with its own model.
     fn answer_call(&mut self, call: Call) {
-        let Call { asked, reply } = call;
+        let Call { asked, mut listener, reply } = call;
         if reply.is_closed() {
             return;
         }
         let outcome = match &self.own {
-            Some(own) => self.engines.answer(None, own, &mut |engine| call::answer(engine, &asked)),
+            Some(own) => self.engines.answer(None, own, &mut |engine| call::answer(engine, &asked, listener.as_mut())),
             None => Err((Blame::Worker, "this worker has no model of its own".to_owned())),
         };
         // Nobody waits any more if this fails.

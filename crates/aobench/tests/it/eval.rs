@@ -284,3 +284,21 @@ fn several_results_have_rank_ranges_and_shared_texts_are_taken_together() {
         [("all", serde_json::json!([1, 2])), ("most", serde_json::json!([1, 2])), ("half", serde_json::json!([3, 3]))];
     assert_eq!(ranks, told.iter().map(|(name, ranks)| (*name, ranks)).collect::<Vec<_>>());
 }
+
+#[cfg(feature = "parquet")]
+#[test]
+fn documents_from_parquet_are_those_from_json_lines() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    // The first 24 questions of the demo, written by pyarrow with snappy and in three row groups.
+    let parquet = repository().join("crates/aobench/tests/data/questions.parquet");
+    let lines = std::fs::read_to_string(repository().join("demo/questions.jsonl")).unwrap();
+    let first: Vec<&str> = lines.lines().take(24).collect();
+    std::fs::write(home.join("questions.jsonl"), first.join("\n")).unwrap();
+    let model = model(4);
+    let score = |data: &str, output: &str| {
+        let results = json(home, &["eval", "--model", &model, "--task", "siqa", "--data", data, "--output", output]);
+        (results[0]["results"].clone(), results[0]["n-samples"].clone())
+    };
+    assert_eq!(score(parquet.to_str().unwrap(), "one"), score("questions.jsonl", "two"));
+}

@@ -14,6 +14,7 @@ mod client_api;
 mod command_line;
 mod crash;
 mod demo;
+mod downloads;
 mod eval;
 mod own_dataset;
 mod real_data;

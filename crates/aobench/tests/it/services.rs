@@ -208,3 +208,108 @@ fn ordinary_tools_talk_to_a_worker_that_has_their_key() {
         assert!(status == 500 && text.contains("does not embed"), "{status} {text}");
     });
 }
+
+/// The texts of the events of a stream, and how many pieces they came in.
+async fn events(serving: &Serving, path: &str, body: &Value) -> (Vec<String>, Vec<usize>) {
+    let request = reqwest::Client::new().post(format!("{}/{path}", serving.url)).bearer_auth(KEY).json(body);
+    let mut answer = request.send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let (mut bytes, mut arrived) = (Vec::new(), Vec::new());
+    while let Some(piece) = answer.chunk().await.unwrap() {
+        bytes.extend_from_slice(&piece);
+        arrived.push(bytes.len());
+    }
+    let text = String::from_utf8(bytes).unwrap();
+    (text.lines().filter_map(|line| line.strip_prefix("data: ")).map(str::to_owned).collect(), arrived)
+}
+
+#[test]
+fn a_streamed_answer_arrives_while_it_is_computed_and_is_the_same_answer() {
+    let (node_data, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let node = RunningNode::start(node_data.path(), free_port(), 0);
+    let serving = Serving::start(&node, data.path(), &judge_model(), "chat");
+    runtime().block_on(async {
+        let asked = json!({ "model": "social-4", "prompt": ["Context: Kim helped", "It was a"], "max_tokens": 60 });
+        let whole = serving.json("completions", &asked).await;
+        let mut streamed = asked.clone();
+        streamed["stream"] = true.into();
+        streamed["stream_options"] = json!({ "include_usage": true });
+        let (parts, arrived) = events(&serving, "completions", &streamed).await;
+        assert_eq!(parts.last().map(String::as_str), Some("[DONE]"));
+        assert!(parts.len() > 20 && arrived.len() > 5, "{} parts came in {} pieces", parts.len(), arrived.len());
+        let parts: Vec<Value> = parts.iter().filter_map(|part| serde_json::from_str(part).ok()).collect();
+        for index in 0..2 {
+            let mut of = parts.iter().filter(|part| part["choices"][0]["index"] == index);
+            let text: String = of.clone().map(|part| part["choices"][0]["text"].as_str().unwrap()).collect();
+            assert_eq!(whole["choices"][index]["text"], text);
+            assert_eq!(
+                of.next_back().unwrap()["choices"][0]["finish_reason"],
+                whole["choices"][index]["finish_reason"]
+            );
+        }
+        assert_eq!(parts.last().unwrap()["usage"], whole["usage"]);
+
+        // A stop text never shows, not even its beginning.
+        streamed["stop"] = json!(["\nAnswerA:", " the"]);
+        let (parts, _) = events(&serving, "completions", &streamed).await;
+        let parts = parts.iter().filter_map(|part| serde_json::from_str::<Value>(part).ok());
+        let said: String =
+            parts.map(|part| part["choices"][0]["text"].as_str().unwrap_or_default().to_owned()).collect();
+        assert!(!said.contains(" the") && !said.ends_with("\nAnswer"), "{said}");
+    });
+}
+
+#[test]
+fn an_answer_with_a_response_format_is_a_document_of_its_schema() {
+    let (node_data, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let node = RunningNode::start(node_data.path(), free_port(), 0);
+    let serving = Serving::start(&node, data.path(), &judge_model(), "chat");
+    runtime().block_on(async {
+        let schema = json!({
+            "type": "object",
+            "properties": {
+                "feeling": { "enum": ["proud", "glad", "sad"] },
+                "strength": { "type": "integer", "minimum": 1, "maximum": 5 },
+                "why": { "type": "string", "maxLength": 30 },
+            },
+            "required": ["feeling", "strength", "why"],
+            "additionalProperties": false,
+        });
+        let format =
+            json!({ "type": "json_schema", "json_schema": { "name": "feeling", "strict": true, "schema": schema } });
+        let messages = json!([{ "role": "user", "content": "Kim helped Robin. How does Robin feel?" }]);
+        let asked = json!({ "model": "social-4", "messages": messages, "response_format": format, "max_tokens": 80 });
+        let answer = serving.json("chat/completions", &asked).await;
+        let text = answer["choices"][0]["message"]["content"].as_str().unwrap();
+        let document: Value = serde_json::from_str(text).unwrap();
+        assert!(["proud", "glad", "sad"].contains(&document["feeling"].as_str().unwrap()), "{document}");
+        assert!((1..=5).contains(&document["strength"].as_u64().unwrap()) && document["why"].is_string(), "{document}");
+        assert_eq!(
+            (answer["choices"][0]["finish_reason"].as_str(), document.as_object().unwrap().len()),
+            (Some("stop"), 3)
+        );
+
+        let mut streamed = asked.clone();
+        streamed["stream"] = true.into();
+        let (parts, _) = events(&serving, "chat/completions", &streamed).await;
+        let parts = parts.iter().filter_map(|part| serde_json::from_str::<Value>(part).ok());
+        let said: String =
+            parts.map(|part| part["choices"][0]["delta"]["content"].as_str().unwrap_or_default().to_owned()).collect();
+        assert_eq!(said, text);
+
+        for (name, value, part) in [
+            (
+                "response_format",
+                json!({ "type": "json_schema", "json_schema": { "schema": { "pattern": "a" } } }),
+                "pattern",
+            ),
+            ("max_tokens", json!(4), "the shortest document"),
+            ("stop", json!("\n"), "leave 'stop' out"),
+        ] {
+            let mut wrong = asked.clone();
+            wrong[name] = value;
+            let (status, text) = serving.ask("chat/completions", KEY, &wrong).await;
+            assert!(status == 400 && text.contains(part), "{name}: {status} {text}");
+        }
+    });
+}

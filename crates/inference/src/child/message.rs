@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::{Description, EngineOptions, LoadedModel, ModelFile};
 use crate::error::InferenceError;
-use crate::request::{Embedded, GenerateRequest, Generated, Likelihood, Progress, ScoreRequest, Scored};
+use crate::request::{Embedded, GenerateRequest, Generated, Likelihood, Part, Progress, ScoreRequest, Scored};
 use crate::sandbox::Limits;
 
 /// From the parent.
@@ -22,6 +22,8 @@ pub(super) enum Order {
     Roll(Vec<String>),
     /// Texts.
     Generate(GenerateRequest),
+    /// Texts, part by part.
+    GenerateInParts(GenerateRequest),
     /// Vectors.
     Embed(Vec<String>),
     /// Try what the confinement forbids.
@@ -30,10 +32,11 @@ pub(super) enum Order {
     Abort,
 }
 
-/// From the child. Every order is answered by any number of `Progress` and one other reply.
+/// From the child. Every order is answered by any number of `Progress` and `Part` and one other reply.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) enum Reply {
     Progress(Progress),
+    Part(Part),
     Loaded(LoadedModel),
     Description(Description),
     Tokens(Vec<i32>),
@@ -43,6 +46,13 @@ pub(super) enum Reply {
     Embedded(Vec<Embedded>),
     Probed(Probed),
     Failed(Failure),
+}
+
+/// What comes before a reply.
+#[derive(Debug)]
+pub(super) enum News {
+    Progress(Progress),
+    Part(Part),
 }
 
 /// What a confined process could do. Everything but reading the model should have failed.

@@ -6,12 +6,15 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::SUBCOMMAND;
-use super::message::{Order, Probed, Reply};
+use super::message::{News, Order, Probed, Reply};
 use super::watch::RunningChild;
 use crate::engine::{Description, Engine, EngineOptions, LoadedModel, ModelFile};
 use crate::error::InferenceError;
-use crate::request::{Embedded, GenerateRequest, Generated, Likelihood, Progress, ScorePrompt, ScoreRequest, Scored};
+use crate::request::{
+    Embedded, Finish, GenerateRequest, Generated, Likelihood, Part, Progress, ScorePrompt, ScoreRequest, Scored,
+};
 use crate::sandbox::Limits;
+use crate::schema::Schema;
 
 /// A child is replaced by a fresh one after this time, before it can run out of its processor time.
 const LIFETIME: Duration = Duration::from_hours(12);
@@ -119,6 +122,14 @@ impl ChildEngine {
 
     /// Sends an order to the child, which is started if none is running.
     fn ask(&mut self, order: &Order, progress: &mut dyn FnMut(Progress)) -> Result<Reply, InferenceError> {
+        self.ask_and_hear(order, &mut |news| {
+            if let News::Progress(done) = news {
+                progress(done);
+            }
+        })
+    }
+
+    fn ask_and_hear(&mut self, order: &Order, hear: &mut dyn FnMut(News)) -> Result<Reply, InferenceError> {
         if self.running.as_ref().is_some_and(|child| child.age() > LIFETIME) {
             self.stop();
         }
@@ -126,7 +137,7 @@ impl ChildEngine {
             self.start()?;
         }
         let child = self.running.as_mut().ok_or(InferenceError::NoModel)?;
-        let reply = child.ask(order, self.options.request_time, progress);
+        let reply = child.ask(order, self.options.request_time, hear);
         self.settle(reply)
     }
 
@@ -176,6 +187,15 @@ impl ChildEngine {
         InferenceError::Protocol { reason: format!("it answered another order: {shown}") }
     }
 
+    fn generated(&mut self, request: &GenerateRequest, reply: Reply) -> Result<Vec<Generated>, InferenceError> {
+        match reply {
+            Reply::Generated(results) => {
+                self.checked(results, request.prompts.len(), |_, generated| is_sound_text(request, generated))
+            }
+            other => Err(self.nonsense(&other)),
+        }
+    }
+
     /// The results, if there is one for each prompt and each is one that an honest child can give: the parent does not
     /// trust a process that has read a stranger's file.
     fn checked<R>(
@@ -204,6 +224,15 @@ fn is_sound_score(prompt: Option<&ScorePrompt>, scored: &Scored) -> bool {
         }
         Scored::ContextExceeded => true,
     }
+}
+
+/// Whether a text is within the limits, and is what it must be.
+fn is_sound_text(request: &GenerateRequest, generated: &Generated) -> bool {
+    let Generated { text, tokens, finish } = generated;
+    let fits = |schema: &Schema| *finish == Finish::ContextExceeded || schema.fits(text);
+    text.len() <= request.max_bytes as usize
+        && *tokens <= request.max_tokens
+        && request.schema.as_ref().is_none_or(fits)
 }
 
 /// Whether the vector is one of numbers.
@@ -266,12 +295,28 @@ impl Engine for ChildEngine {
         request: &GenerateRequest,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Vec<Generated>, InferenceError> {
-        match self.ask(&Order::Generate(request.clone()), progress)? {
-            Reply::Generated(results) => self.checked(results, request.prompts.len(), |_, generated| {
-                generated.text.len() <= request.max_bytes as usize && generated.tokens <= request.max_tokens
-            }),
-            other => Err(self.nonsense(&other)),
-        }
+        let reply = self.ask(&Order::Generate(request.clone()), progress)?;
+        self.generated(request, reply)
+    }
+
+    fn generate_in_parts(
+        &mut self,
+        request: &GenerateRequest,
+        parts: &mut dyn FnMut(Part),
+    ) -> Result<Vec<Generated>, InferenceError> {
+        let mut given = vec![String::new(); request.prompts.len()];
+        let reply = self.ask_and_hear(&Order::GenerateInParts(request.clone()), &mut |news| {
+            let News::Part(part) = news else { return };
+            // What is over the limit, or of no prompt, is found out when all is there.
+            if let Some(given) = given.get_mut(part.prompt)
+                && given.len() + part.text.len() <= request.max_bytes as usize
+            {
+                given.push_str(&part.text);
+                parts(part);
+            }
+        })?;
+        let results = self.generated(request, reply)?;
+        self.checked(results, given.len(), |index, generated: &Generated| given.get(index) == Some(&generated.text))
     }
 
     fn embed(&mut self, texts: &[String], progress: &mut dyn FnMut(Progress)) -> Result<Vec<Embedded>, InferenceError> {

@@ -9,7 +9,7 @@ use super::message::{Failure, Order, Probed, Reply};
 use crate::engine::{Engine, EngineOptions, ModelFile};
 use crate::error::InferenceError;
 use crate::limits::MODEL_STACK_BYTES;
-use crate::request::Progress;
+use crate::request::{Part, Progress};
 use crate::sandbox::{self, Confinement, Limits};
 
 /// The main function of the child process. Returns when the parent closes the pipe.
@@ -104,6 +104,10 @@ fn path_of(file: &File, model: &ModelFile) -> std::path::PathBuf {
 
 fn answer(engine: &mut dyn Engine, order: Order, output: &mut impl Write) -> Result<Reply, InferenceError> {
     // A broken pipe shows at the reply.
+    if let Order::GenerateInParts(request) = &order {
+        let mut parts = |part: Part| drop(frame::write(output, &Reply::Part(part)));
+        return engine.generate_in_parts(request, &mut parts).map(Reply::Generated);
+    }
     let mut progress = |progress: Progress| drop(frame::write(output, &Reply::Progress(progress)));
     Ok(match order {
         Order::Load { .. } => {
@@ -113,7 +117,9 @@ fn answer(engine: &mut dyn Engine, order: Order, output: &mut impl Write) -> Res
         Order::Tokenize(text) => Reply::Tokens(engine.tokenize(&text)?),
         Order::Score(request) => Reply::Scored(engine.score(&request, &mut progress)?),
         Order::Roll(texts) => Reply::Rolled(engine.score_rolling(&texts, &mut progress)?),
-        Order::Generate(request) => Reply::Generated(engine.generate(&request, &mut progress)?),
+        Order::Generate(request) | Order::GenerateInParts(request) => {
+            Reply::Generated(engine.generate(&request, &mut progress)?)
+        }
         Order::Embed(texts) => Reply::Embedded(engine.embed(&texts, &mut progress)?),
         Order::Probe => Reply::Probed(probe()),
         Order::Abort => std::process::abort(),

@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::frame;
-use super::message::{Order, Reply};
+use super::message::{News, Order, Reply};
 use crate::error::InferenceError;
 use crate::limits::LAST_WORDS_BYTES_MAX;
 
@@ -61,13 +61,13 @@ impl RunningChild {
         self.process.id()
     }
 
-    /// Sends an order and waits for its reply; replies about progress go to `progress`. After an error of the process
+    /// Sends an order and waits for its reply; what comes before it goes to `hear`. After an error of the process
     /// itself (not a `Failed` reply) the child is of no use any more.
     pub(super) fn ask(
         &mut self,
         order: &Order,
         limit: Duration,
-        mut progress: impl FnMut(crate::request::Progress),
+        mut hear: impl FnMut(News),
     ) -> Result<Reply, InferenceError> {
         let bytes = frame::encode(order).map_err(|error| InferenceError::Request { reason: error.to_string() })?;
         if let Some(orders) = &self.orders {
@@ -77,7 +77,8 @@ impl RunningChild {
         let deadline = Instant::now() + limit;
         loop {
             match self.replies.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(Ok(Reply::Progress(done))) => progress(done),
+                Ok(Ok(Reply::Progress(progress))) => hear(News::Progress(progress)),
+                Ok(Ok(Reply::Part(part))) => hear(News::Part(part)),
                 Ok(Ok(reply)) => return Ok(reply),
                 Ok(Err(error)) => return Err(InferenceError::Protocol { reason: error.to_string() }),
                 Err(RecvTimeoutError::Timeout) => return Err(InferenceError::Timeout { seconds: limit.as_secs() }),

@@ -7,6 +7,7 @@ mod backend;
 mod chat;
 mod embed;
 mod fast;
+mod forced;
 mod likelihood;
 mod model;
 mod output_text;
@@ -20,7 +21,7 @@ use crate::error::InferenceError;
 use crate::limits::TEXT_BYTES_PER_TOKEN;
 use crate::prefix::trie_order;
 use crate::request::{
-    Embedded, Finish, GenerateRequest, Generated, Likelihood, Progress, ScorePrompt, ScoreRequest, Scored,
+    Embedded, Finish, GenerateRequest, Generated, Likelihood, Part, Progress, ScorePrompt, ScoreRequest, Scored,
 };
 use model::{Model, Purpose, Vocabulary};
 
@@ -60,6 +61,26 @@ impl LlamaEngine {
         Ok(trie.nodes().len())
     }
 
+    fn continue_prompts(
+        &mut self,
+        request: &GenerateRequest,
+        progress: &mut dyn FnMut(Progress),
+        parts: &mut dyn FnMut(Part),
+    ) -> Result<Vec<Generated>, InferenceError> {
+        let model = self.made_to(Purpose::Continue)?;
+        let system = request.system_prompt.as_deref();
+        let encoded: Vec<EncodedPrompt> = {
+            let vocabulary = model.vocabulary();
+            request.prompts.iter().map(|prompt| EncodedPrompt::new(&vocabulary, system, prompt)).collect()
+        };
+        in_trie_order(&encoded, progress, |index, prompt| match prompt {
+            EncodedPrompt::Tokens(tokens) => {
+                model.generate(tokens, request, &mut |text| parts(Part { prompt: index, text }))
+            }
+            EncodedPrompt::TooLong => Ok(context_exceeded()),
+        })
+    }
+
     /// The model, if it is made for what is asked.
     fn made_to(&mut self, purpose: Purpose) -> Result<&mut Model, InferenceError> {
         let model = self.model()?;
@@ -97,7 +118,7 @@ impl Engine for LlamaEngine {
         let model = self.made_to(Purpose::Continue)?;
         let encoded = EncodedScore::all(&model.vocabulary(), request);
         match profile {
-            Profile::Exact => in_trie_order(&encoded, progress, |prompt| prompt.score(model)),
+            Profile::Exact => in_trie_order(&encoded, progress, |_, prompt| prompt.score(model)),
             Profile::Fast => fast::score(model, &encoded, progress),
         }
     }
@@ -121,16 +142,15 @@ impl Engine for LlamaEngine {
         request: &GenerateRequest,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Vec<Generated>, InferenceError> {
-        let model = self.made_to(Purpose::Continue)?;
-        let system = request.system_prompt.as_deref();
-        let encoded: Vec<EncodedPrompt> = {
-            let vocabulary = model.vocabulary();
-            request.prompts.iter().map(|prompt| EncodedPrompt::new(&vocabulary, system, prompt)).collect()
-        };
-        in_trie_order(&encoded, progress, |prompt| match prompt {
-            EncodedPrompt::Tokens(tokens) => model.generate(tokens, request),
-            EncodedPrompt::TooLong => Ok(context_exceeded()),
-        })
+        self.continue_prompts(request, progress, &mut |_| ())
+    }
+
+    fn generate_in_parts(
+        &mut self,
+        request: &GenerateRequest,
+        parts: &mut dyn FnMut(Part),
+    ) -> Result<Vec<Generated>, InferenceError> {
+        self.continue_prompts(request, &mut |_| (), parts)
     }
 
     fn embed(&mut self, texts: &[String], progress: &mut dyn FnMut(Progress)) -> Result<Vec<Embedded>, InferenceError> {
@@ -149,12 +169,12 @@ impl Engine for LlamaEngine {
 fn in_trie_order<P: AsRef<[i32]>, R>(
     prompts: &[P],
     progress: &mut dyn FnMut(Progress),
-    mut compute: impl FnMut(&P) -> Result<R, InferenceError>,
+    mut compute: impl FnMut(usize, &P) -> Result<R, InferenceError>,
 ) -> Result<Vec<R>, InferenceError> {
     let total = prompts.len();
     let mut results: Vec<(usize, R)> = Vec::with_capacity(total);
     for index in trie_order(prompts) {
-        results.push((index, compute(&prompts[index])?));
+        results.push((index, compute(index, &prompts[index])?));
         progress(Progress { prompt: index, finished: results.len(), total });
     }
     results.sort_by_key(|(index, _)| *index);

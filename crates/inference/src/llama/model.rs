@@ -7,6 +7,7 @@ use std::mem::ManuallyDrop;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
+use std::sync::Arc;
 
 use llama_cpp_2::context::LlamaContext;
 use llama_cpp_2::context::params::LlamaContextParams;
@@ -19,6 +20,7 @@ use llama_cpp_2::vocab::LlamaVocab;
 use super::backend;
 use super::chat::{ChatFrame, Text};
 use super::embed;
+use super::forced::Spelling;
 use crate::engine::{EngineOptions, LoadedModel, ModelFile, Profile};
 use crate::error::InferenceError;
 use crate::gguf::{self, Header};
@@ -58,6 +60,8 @@ pub(super) struct Model {
     reads_marks: bool,
     architecture: String,
     purpose: Purpose,
+    /// The bytes of every token, once they were needed.
+    spelling: Option<Arc<Spelling>>,
 }
 
 // SAFETY: the model and the context may be used from any thread, one at a time (both wrappers are `Send` for that
@@ -156,6 +160,7 @@ impl Model {
             reads_marks,
             architecture,
             purpose,
+            spelling: None,
         };
         Ok((model, facts))
     }
@@ -175,6 +180,12 @@ impl Model {
     /// Longest text in tokens.
     pub(super) fn context_tokens(&self) -> usize {
         self.context_tokens
+    }
+
+    /// The bytes of every token.
+    pub(super) fn spelling(&mut self) -> Arc<Spelling> {
+        let known = self.spelling.take().unwrap_or_else(|| Arc::new(self.vocabulary().spelling()));
+        Arc::clone(self.spelling.insert(known))
     }
 
     /// How texts become tokens.
@@ -320,6 +331,15 @@ impl Vocabulary<'_> {
     /// The tokens of a text from outside between the marks that the model puts around a whole text.
     pub(super) fn marked_tokens(&self, text: &str) -> Vec<i32> {
         self.tokens.tokenize(text.as_bytes(), true, false).into_iter().map(|token| token.0).collect()
+    }
+
+    /// The bytes of every token, and which end a text.
+    pub(super) fn spelling(&self) -> Spelling {
+        let tokens = 0..self.tokens.n_tokens();
+        Spelling::new(
+            tokens.clone().map(|token| self.piece(token)).collect(),
+            tokens.filter(|&token| self.ends_text(token)).collect(),
+        )
     }
 
     /// Whether generation ends with this token.

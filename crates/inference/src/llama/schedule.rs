@@ -11,6 +11,7 @@ use std::ops::Range;
 
 use llama_cpp_2::token::LlamaToken;
 
+use super::forced::{Forced, Next, Room, Spelling};
 use super::likelihood::{Row, greedy, is_broken};
 use super::model::{CHUNK_TOKENS, Model, reason_or};
 use super::output_text::OutputText;
@@ -21,15 +22,34 @@ use crate::prefix::Plan;
 use crate::request::{Finish, GenerateRequest, Generated, Likelihood};
 
 impl Model {
-    /// Continues a prompt greedily.
-    pub(super) fn generate(&mut self, prompt: &[i32], request: &GenerateRequest) -> Result<Generated, InferenceError> {
+    /// Continues a prompt greedily; what becomes certain of the output goes to `parts`.
+    pub(super) fn generate(
+        &mut self,
+        prompt: &[i32],
+        request: &GenerateRequest,
+        parts: &mut dyn FnMut(String),
+    ) -> Result<Generated, InferenceError> {
         if prompt.len() > self.context_tokens() {
             return Ok(super::context_exceeded());
         }
-        self.keeping_order(|model| model.generate_within(prompt, request))
+        // The last token is not computed, so it needs no place.
+        let tokens_max = (request.max_tokens as usize).min(self.context_tokens() - prompt.len() + 1);
+        let spelling = request.schema.as_ref().map(|_| self.spelling());
+        let forced = self.forced(request, spelling.as_deref())?;
+        if forced.as_ref().is_some_and(|forced| forced.needs().tokens > tokens_max) {
+            return Ok(super::context_exceeded());
+        }
+        self.keeping_order(|model| model.generate_within(prompt, request, tokens_max, forced, parts))
     }
 
-    fn generate_within(&mut self, prompt: &[i32], request: &GenerateRequest) -> Result<Generated, InferenceError> {
+    fn generate_within(
+        &mut self,
+        prompt: &[i32],
+        request: &GenerateRequest,
+        tokens_max: usize,
+        mut forced: Option<Forced<'_>>,
+        parts: &mut dyn FnMut(String),
+    ) -> Result<Generated, InferenceError> {
         let mut output = OutputText::new(request);
         let mut tokens = 0;
         let mut position = prompt.len();
@@ -37,29 +57,70 @@ impl Model {
         self.decode(&prompt[tail..], tail, true)?;
         let finish = loop {
             if tokens == request.max_tokens {
-                break Finish::Length;
+                break without_room(forced.as_ref());
             }
-            let token = greedy(self.logits(-1));
-            let (ends, piece) = {
-                let vocabulary = self.vocabulary();
-                (vocabulary.ends_text(token), vocabulary.piece(token))
+            let room = Room {
+                tokens: tokens_max - tokens as usize,
+                bytes: (request.max_bytes as usize).saturating_sub(output.len()),
             };
-            if ends {
-                break Finish::Stop;
-            }
+            let Next::Token(token) = self.next_token(forced.as_mut(), room) else { break Finish::Stop };
             tokens += 1;
-            if let Some(finish) = output.push(&piece) {
+            if let Some(finish) = output.push(&self.vocabulary().piece(token)) {
                 break finish;
             }
+            give(&mut output, parts);
+            if forced.as_ref().is_some_and(Forced::is_whole) {
+                break Finish::Stop;
+            }
             if position == self.context_tokens() {
-                break Finish::Length;
+                break without_room(forced.as_ref());
             }
             if tokens < request.max_tokens {
                 self.decode(&[token], position, true)?;
                 position += 1;
             }
         };
-        Ok(Generated { text: output.into_text(), tokens, finish })
+        let (text, part) = output.into_text_and_part();
+        if !part.is_empty() {
+            parts(part);
+        }
+        Ok(Generated { text, tokens, finish })
+    }
+
+    /// What keeps an output within its schema, if it has one.
+    fn forced<'a>(
+        &self,
+        request: &GenerateRequest,
+        spelling: Option<&'a Spelling>,
+    ) -> Result<Option<Forced<'a>>, InferenceError> {
+        let (Some(schema), Some(spelling)) = (&request.schema, spelling) else { return Ok(None) };
+        if !request.stop.is_empty() {
+            let reason = "a document that fits a schema is whole, so there can be no stop texts".to_owned();
+            return Err(InferenceError::Request { reason });
+        }
+        let vocabulary = self.vocabulary();
+        let forced = Forced::new(schema, spelling, &|text| vocabulary.tokens(text))?;
+        let Room { tokens, bytes } = forced.needs();
+        if tokens > request.max_tokens as usize || bytes > request.max_bytes as usize {
+            let (tokens_max, bytes_max) = (request.max_tokens, request.max_bytes);
+            let reason = format!(
+                "the shortest document that fits the schema has {tokens} tokens and {bytes} bytes, and the output may \
+                 have {tokens_max} tokens and {bytes_max} bytes"
+            );
+            return Err(InferenceError::Request { reason });
+        }
+        Ok(Some(forced))
+    }
+
+    /// The token that comes next by the logits of the last row.
+    fn next_token(&self, forced: Option<&mut Forced<'_>>, room: Room) -> Next {
+        let logits = self.logits(-1);
+        let vocabulary = self.vocabulary();
+        if let Some(forced) = forced {
+            return forced.next(logits, room, &|text| vocabulary.tokens(text));
+        }
+        let token = greedy(logits);
+        if vocabulary.ends_text(token) { Next::End } else { Next::Token(token) }
     }
 
     /// How likely continuations of a context are; `None` if the context with one of them is too long.
@@ -234,6 +295,19 @@ impl Model {
             self.reset();
         }
         result
+    }
+}
+
+/// Why an output ends for which there is no more room. A document of a schema is whole by then.
+fn without_room(forced: Option<&Forced<'_>>) -> Finish {
+    if forced.is_some() { Finish::Stop } else { Finish::Length }
+}
+
+/// Gives out what has become certain of an output.
+fn give(output: &mut OutputText<'_>, parts: &mut dyn FnMut(String)) {
+    let part = output.part();
+    if !part.is_empty() {
+        parts(part);
     }
 }
 

@@ -171,6 +171,10 @@ impl Engine for ServerEngine {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Vec<Generated>, InferenceError> {
         let (model, abilities) = self.model()?;
+        if request.schema.is_some() {
+            // Servers pass over what they do not know of a schema, or of schemas.
+            return Err(InferenceError::Unsupported { what: "an output that fits a JSON schema".to_owned() });
+        }
         // More stop texts than servers take are looked for here.
         let stop: Vec<&String> =
             request.stop.iter().filter(|stop| !stop.is_empty()).take(SERVER_STOP_TEXTS_MAX).collect();

@@ -149,6 +149,7 @@ impl Shared {
             index: 0,
             pushed_for: message.pushed_for,
             hops: hops.saturating_add(1),
+            anchor: String::new(),
             tags,
             data,
         });

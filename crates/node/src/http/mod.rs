@@ -53,6 +53,10 @@ pub(super) const ADDRESSES: &str = "MU_URL, CU_URL, GATEWAY_URL and URL of a cli
 const INDEX_WORK: Duration = Duration::from_millis(100);
 const INDEX_PAUSE: Duration = Duration::from_secs(1);
 
+/// How long the log has to be at rest before the index follows it, and after which time it does so anyway.
+const INDEX_QUIET: Duration = Duration::from_millis(250);
+const INDEX_BEHIND: Duration = Duration::from_secs(5);
+
 /// Answers requests until `shutdown` is done, then lets those in progress finish. `stopping` ends those that wait.
 pub(crate) async fn serve(
     listener: TcpListener,
@@ -70,6 +74,11 @@ pub(crate) async fn serve(
 async fn index(core: Arc<Core>, mut stopping: watch::Receiver<bool>) {
     let mut commits = core.commits();
     while commits.changed().await.is_ok() {
+        let busy = async { while let Ok(Ok(())) = tokio::time::timeout(INDEX_QUIET, commits.changed()).await {} };
+        tokio::select! {
+            _ = tokio::time::timeout(INDEX_BEHIND, busy) => {}
+            _ = stopping.wait_for(|stopping| *stopping) => return,
+        }
         let core = Arc::clone(&core);
         let work = tokio::task::spawn_blocking(move || core.index_transactions(INDEX_WORK));
         if work.await.is_ok_and(|done| !done) {

@@ -39,6 +39,8 @@ pub(crate) struct Pushed {
     pub pushed_for: Id,
     /// How many pushed messages the chain has with this one.
     pub hops: u8,
+    /// The anchor that its sender gave it, or nothing.
+    pub anchor: String,
     /// Its tags.
     pub tags: Tags,
     /// Its data.
@@ -86,6 +88,8 @@ const FORM_ITEM: u8 = 1;
 const FORM_PUSHED: u8 = 2;
 const FORM_TICK: u8 = 3;
 const FORM_ASSIGNED: u8 = 4;
+/// A pushed message with an anchor, which most have not.
+const FORM_ANCHORED: u8 = 5;
 
 impl Body {
     /// The bytes of a record.
@@ -125,7 +129,9 @@ impl Body {
                 let (from, pushed_for) = (fields.id()?, fields.id()?);
                 Ok(Self::Item { from, pushed_for, item: fields.0.to_vec() })
             }
-            FORM_PUSHED => Ok(Self::Pushed(Pushed::decode(&mut fields)?)),
+            form @ (FORM_PUSHED | FORM_ANCHORED) => {
+                Ok(Self::Pushed(Pushed::decode(&mut fields, form == FORM_ANCHORED)?))
+            }
             FORM_TICK => {
                 let (due_ms, count) = (fields.number()?, fields.number()?);
                 Ok(Self::Tick(Tick { name: fields.text()?, action: fields.text()?, due_ms, count }))
@@ -186,6 +192,7 @@ impl Body {
                 message.from = pushed.from;
                 message.owner = pushed.from;
                 message.pushed_for = pushed.pushed_for;
+                message.anchor = pushed.anchor;
                 message.tags = pushed.tags;
                 message.data = pushed.data;
             }
@@ -238,12 +245,15 @@ impl LeftOut {
 impl Pushed {
     fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(96 + self.data.len() + 48 * self.tags.len());
-        bytes.push(FORM_PUSHED);
+        bytes.push(if self.anchor.is_empty() { FORM_PUSHED } else { FORM_ANCHORED });
         bytes.extend_from_slice(self.from.as_bytes());
         bytes.extend_from_slice(&self.slot.to_le_bytes());
         bytes.extend_from_slice(&self.index.to_le_bytes());
         bytes.extend_from_slice(self.pushed_for.as_bytes());
         bytes.push(self.hops);
+        if !self.anchor.is_empty() {
+            put(&mut bytes, self.anchor.as_bytes());
+        }
         bytes.extend_from_slice(&(self.tags.len() as u32).to_le_bytes());
         for tag in &self.tags {
             put(&mut bytes, tag.name.as_bytes());
@@ -253,17 +263,18 @@ impl Pushed {
         bytes
     }
 
-    fn decode(fields: &mut Fields<'_>) -> Result<Self, String> {
+    fn decode(fields: &mut Fields<'_>, is_anchored: bool) -> Result<Self, String> {
         let from = fields.id()?;
         let slot = fields.number()?;
         let index = fields.length()?;
         let pushed_for = fields.id()?;
         let hops = fields.byte()?;
+        let anchor = if is_anchored { fields.text()? } else { String::new() };
         let mut tags = Tags::new();
         for _ in 0..fields.length()? {
             tags.extend([Tag::new(fields.text()?, fields.text()?)]);
         }
-        Ok(Self { from, slot, index, pushed_for, hops, tags, data: fields.0.to_vec() })
+        Ok(Self { from, slot, index, pushed_for, hops, anchor, tags, data: fields.0.to_vec() })
     }
 }
 

@@ -48,6 +48,7 @@ fn append(stream: Stream, number: u64, kind: MessageKind) -> Append {
         index: 0,
         pushed_for: identity,
         hops: 0,
+        anchor: String::new(),
         tags: Tags::new().with("Action", "Test"),
         data: Vec::new(),
     });

@@ -2,26 +2,10 @@
 //! not read, so a process that says more is understood as well.
 
 use ao::{Id, Quantity};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
-use super::format::{self, address, message, money, money_about, name, percent, reason, span, when};
-
-/// Hexadecimal digits of the name of a set of documents.
-const HASH_DIGITS: usize = 40;
-
-/// What competes as an id: a model has one, and a set of documents the bytes of its hash, with zeros after them.
-pub(super) fn competitor<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Id, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    if text.len() != HASH_DIGITS {
-        return text.parse().map_err(serde::de::Error::custom);
-    }
-    let mut bytes = [0; 32];
-    for (byte, place) in bytes.iter_mut().zip((0..HASH_DIGITS).step_by(2)) {
-        let digits = text.get(place..place + 2).unwrap_or_default();
-        *byte = u8::from_str_radix(digits, 16).map_err(serde::de::Error::custom)?;
-    }
-    Ok(Id::new(bytes))
-}
+use super::competitor::Competitor;
+use super::format::{self, address, day, message, money, money_about, name, percent, reason, span, when};
 
 /// A pool.
 #[derive(Debug, Clone, Deserialize)]
@@ -33,7 +17,7 @@ pub(super) struct Pool {
     dataset_title: String,
     pub(super) dataset: Id,
     pub(super) funder: Id,
-    funds: Quantity,
+    pub(super) funds: Quantity,
     pub(super) allocation: String,
     #[serde(default)]
     pub(super) weights: Option<String>,
@@ -60,13 +44,22 @@ pub(super) struct Pool {
     pub(super) synthetic: bool,
     #[serde(default)]
     pub(super) leader: Option<Leader>,
+    /// `models` or `documents`.
+    #[serde(default)]
+    competitors: String,
+    /// The most that one question can bring.
+    #[serde(default = "one")]
+    pub(super) points: u64,
+}
+
+fn one() -> u64 {
+    1
 }
 
 /// The best entry of a pool.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Leader {
-    #[serde(deserialize_with = "competitor")]
-    model: Id,
+    model: Competitor,
     #[serde(default)]
     name: String,
     score: f64,
@@ -79,8 +72,7 @@ pub(super) struct Line {
     pub(super) rank: Option<u64>,
     #[serde(default)]
     pub(super) group: Option<u64>,
-    #[serde(deserialize_with = "competitor")]
-    pub(super) model: Id,
+    pub(super) model: Competitor,
     pub(super) participant: Id,
     #[serde(default)]
     name: String,
@@ -92,13 +84,16 @@ pub(super) struct Line {
     pub(super) answered: u64,
     pub(super) unparsed: u64,
     pub(super) total: u64,
+    /// The most that one question can bring.
+    #[serde(default = "one")]
+    pub(super) points: u64,
     pub(super) score: f64,
     pub(super) interval: [f64; 2],
     pub(super) status: String,
     #[serde(default)]
     reason: Option<String>,
     #[serde(default)]
-    payout_if_ended: Quantity,
+    pub(super) payout_if_ended: Quantity,
     #[serde(default)]
     pub(super) content_hash: String,
 }
@@ -166,18 +161,23 @@ impl Pool {
         }
     }
 
-    /// How much time is left, or since when it is over.
+    /// How much time is left, or when it ended.
     pub(super) fn time_left(&self, now_ms: u64) -> String {
         if now_ms < self.start {
             format!("begins in {}", span(self.start - now_ms))
         } else if now_ms < self.end {
             format!("{} left", span(self.end - now_ms))
         } else {
-            "over".to_owned()
+            format!("ended {}", day(self.end))
         }
     }
 
-    /// Whether models can be entered.
+    /// Whether sets of documents compete, and not models.
+    pub(super) fn is_of_documents(&self) -> bool {
+        self.competitors == "documents"
+    }
+
+    /// Whether something can be entered.
     pub(super) fn takes_entries(&self, now_ms: u64) -> bool {
         self.status == "Open" && (self.start..self.end).contains(&now_ms)
     }
@@ -224,6 +224,11 @@ impl Line {
         matches!(self.status.as_str(), "Checking" | "Evaluating")
     }
 
+    /// What it has of what it could have: correct answers, or points where a question brings several.
+    pub(super) fn achieved(&self) -> String {
+        format!("{} of {}", self.correct, self.total * self.points)
+    }
+
     /// What the two ways of reading an answer make of it, where they differ.
     pub(super) fn readings_differ(&self) -> bool {
         self.correct_strict != self.correct_lenient
@@ -240,8 +245,9 @@ impl Line {
     /// Its status in words.
     pub(super) fn stands(&self) -> String {
         match self.status.as_str() {
-            "Checking" => "model file is being checked".to_owned(),
+            "Checking" => "is being checked".to_owned(),
             "Evaluating" => format!("{} of {} answered", self.answered, self.total),
+            "Complete" if self.rank.is_none() && self.points > 1 => "no point".to_owned(),
             "Complete" if self.rank.is_none() => "no correct answer".to_owned(),
             other => other.to_lowercase(),
         }

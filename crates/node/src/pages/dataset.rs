@@ -12,7 +12,8 @@ use serde_json::{Map, Value, json};
 use super::ask::{action, ask, ask_if_it_can};
 use super::board::{Pool, interval};
 use super::face::{Caller, show};
-use super::format::{address, long, model, name, percent, process};
+use super::format::{address, long, model, name, percent, process, when};
+use super::retrieval;
 use crate::http::error::HttpError;
 use crate::http::extract::QueryOf;
 use crate::http::state::{Shared, one_more};
@@ -42,6 +43,7 @@ struct DatasetPage {
     pools: Option<Vec<Pool>>,
     task: Option<TaskFile>,
     now_ms: u64,
+    from: u64,
     next: Option<u64>,
 }
 
@@ -153,6 +155,10 @@ impl DatasetPage {
         if title.trim().is_empty() { format!("Dataset {}", self.id.short()) } else { title }
     }
 
+    fn now(&self) -> String {
+        when(self.now_ms)
+    }
+
     fn task_name(&self) -> String {
         name(&self.about.task)
     }
@@ -183,8 +189,8 @@ impl DatasetPage {
     /// The least difference of two models that these questions show, with how often they were taken to differ.
     fn differences(&self) -> Vec<(String, String)> {
         let shown = |(discordant, difference): (&String, &Value)| {
-            let points = difference.as_f64().map(|difference| format!("{:.1} points", difference * 100.0));
-            (name(discordant), points.unwrap_or_else(|| "none".to_owned()))
+            let points = difference.as_f64().map(|difference| format!("{:.1} percentage points", difference * 100.0));
+            (name(discordant).replace('%', " %"), points.unwrap_or_else(|| "none".to_owned()))
         };
         self.about.minimum_detectable_difference.iter().map(shown).collect()
     }
@@ -205,6 +211,9 @@ async fn page(shared: &Shared, caller: &Caller, asked: &str, from: u64) -> Resul
     let _request = one_more(&shared.requests, "requests")?;
     let (id, form) = caller.id_and_form(asked)?;
     let process = shared.blocking(move |core| core.process(&id)).await?;
+    if process.module == "retrieval" {
+        return retrieval::page(shared, id, form, from).await;
+    }
     if process.module != "dataset" {
         return Err(HttpError::not_found(format!("{id} is no dataset: it runs the module '{}'", process.module)));
     }
@@ -213,23 +222,21 @@ async fn page(shared: &Shared, caller: &Caller, asked: &str, from: u64) -> Resul
     let (name, value) = limit(PROMPTS_SHOWN);
     let questions = ask_if_it_can(shared, id, action("Get-Questions").with(name, value), String::new()).await;
     let (name, value) = limit(MODELS_SHOWN);
-    let tags = action("Get-Models").with(name, value).with("From-Id", from.to_string());
+    let tags = action("Get-Models").with("By", "score").with(name, value).with("From-Id", from.to_string());
     let mut models = ask_if_it_can(shared, id, tags, String::new()).await;
     let rows = models.as_array_mut().map(Vec::as_mut_slice).unwrap_or_default();
     rows.iter_mut().for_each(add_score);
-    let next = rows.last().filter(|_| rows.len() == MODELS_SHOWN).map(|last| last["id"].clone());
+    let next = from + rows.len() as u64;
+    let next = (next < about.data["models"].as_u64().unwrap_or_default() && !rows.is_empty()).then_some(next);
     let mut pools = Value::Null;
     if let Some(benchmark) = shared.core.genesis().get("benchmark") {
-        let of_dataset = |asked: &str| action(asked).with("Dataset", id.to_string());
-        let tags = of_dataset("Get-Pools").with("Limit", POOLS_SHOWN.to_string());
+        let tags = action("Get-Pools").with("Dataset", id.to_string()).with("Limit", POOLS_SHOWN.to_string());
         pools = ask_if_it_can(shared, *benchmark, tags, String::new()).await;
-        let entries = ask_if_it_can(shared, *benchmark, of_dataset("Get-Entries"), String::new()).await;
-        add_names(&mut models, &entries);
     }
     let task = ask_if_it_can(shared, id, action("Get-Task"), String::new()).await;
     let data = json!({
         "id": id, "about": *about.data, "questions": questions, "models": models, "pools": pools, "task": task,
-        "now_ms": shared.core.clock().now_ms(), "next": next,
+        "now_ms": shared.core.clock().now_ms(), "from": from, "next": next,
     });
     show::<DatasetPage>(form, data)
 }
@@ -240,16 +247,6 @@ fn add_score(row: &mut Value) {
     let (low, high) = tasks::statistics::wilson(correct, answered);
     row["score"] = tasks::statistics::share(correct, answered).into();
     row["interval"] = json!([low, high]);
-}
-
-/// The names that models have in their pools: a dataset knows a model by its file alone.
-fn add_names(models: &mut Value, entries: &Value) {
-    let entries = entries.as_array().map(Vec::as_slice).unwrap_or_default();
-    for row in models.as_array_mut().into_iter().flatten() {
-        if let Some(entry) = entries.iter().find(|entry| entry["model"] == row["data_tx"]) {
-            row["name"] = entry["name"].clone();
-        }
-    }
 }
 
 /// What an address has, as a text of digits.

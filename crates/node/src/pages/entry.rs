@@ -15,8 +15,10 @@ use serde_json::{Value, json};
 
 use super::ask::{action, ask, ask_afresh, ask_if_it_can, named};
 use super::board::{Line, Payout, Pool, interval};
+use super::competitor::Competitor;
 use super::face::{Caller, Form, field, read, show};
 use super::format::{address, bytes, long, name, parameters, percent, points, when};
+use super::judged;
 use crate::http::error::HttpError;
 use crate::http::extract::{QueryOf, parse_id};
 use crate::http::state::{Shared, one_more};
@@ -61,13 +63,15 @@ struct Entry {
     bytes: u64,
     file_hash: String,
     joined_ms: u64,
+    #[serde(default)]
+    updated_ms: u64,
 }
 
 /// The entry above, and how the two differ.
 #[derive(Debug, Deserialize)]
-struct Above {
-    rank: u64,
-    model: Id,
+pub(super) struct Above {
+    pub(super) rank: u64,
+    pub(super) model: Competitor,
     name: String,
     score: f64,
     above_only: Option<u64>,
@@ -121,12 +125,12 @@ struct Receipt {
 }
 
 impl Above {
-    fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         let name = name(&self.name);
         if name.trim().is_empty() { self.model.short() } else { name }
     }
 
-    fn score(&self) -> String {
+    pub(super) fn score(&self) -> String {
         percent(self.score)
     }
 
@@ -139,7 +143,7 @@ impl Above {
         };
         let verdict = if self.p_value? < 0.05 { "The two can be told apart" } else { "The two cannot be told apart" };
         Some(format!(
-            "The entry above is {} points better (95 % interval {} to {}). On {} questions only it was right, on {} only \
+            "The entry above is {} percentage points better (95 % interval {} to {}). On {} questions only it was right, on {} only \
              this one. {verdict} by these questions (exact McNemar test, {test}).",
             points(self.difference?),
             points(low),
@@ -220,6 +224,10 @@ impl EntryPage {
         when(self.entry.joined_ms)
     }
 
+    fn updated(&self) -> String {
+        when(self.entry.updated_ms.max(self.entry.joined_ms))
+    }
+
     fn architecture(&self) -> String {
         name(&self.entry.architecture)
     }
@@ -261,11 +269,19 @@ async fn page(
 ) -> Result<Response, HttpError> {
     let _request = one_more(&shared.requests, "requests")?;
     let pool = parse_id(pool)?;
-    let (model, form) = caller.id_and_form(model)?;
+    let (competitor, form) = caller.name_and_form(model)?;
+    let competitor: Competitor = competitor.parse()?;
     let benchmark = named(&shared, "benchmark")?;
-    let asked = json!({ "pool": pool, "model": model }).to_string();
+    let asked = json!({ "pool": pool, "model": competitor.to_string() }).to_string();
     let entry = ask(&shared, benchmark, action("Get-Entry"), asked).await?;
     let dataset: Id = entry.data["pool"]["dataset"].as_str().and_then(|id| id.parse().ok()).unwrap_or_default();
+    let model = match competitor {
+        Competitor::Model(model) => model,
+        Competitor::Documents(hash) => {
+            let entered = judged::Entered { dataset, pool, hash };
+            return judged::page(shared.clone(), form, Value::clone(&entry.data), entered, query.from).await;
+        }
+    };
     if form == Form::Csv {
         return Ok(csv(shared.clone(), dataset, pool, model));
     }

@@ -62,17 +62,22 @@ impl Caller {
 
     /// The id at the end of a path, and the form that its ending says: `ID`, `ID.json`, `ID.csv`, `ID.svg`.
     pub(super) fn id_and_form(&self, text: &str) -> Result<(Id, Form), HttpError> {
-        let (id, form) = match text.split_once('.') {
-            None => (text, self.form()),
-            Some((id, "json")) => (id, Form::Json),
-            Some((id, "csv")) => (id, Form::Csv),
-            Some((id, "svg")) => (id, Form::Svg),
+        let (id, form) = self.name_and_form(text)?;
+        Ok((crate::http::extract::parse_id(id)?, form))
+    }
+
+    /// The same for any name.
+    pub(super) fn name_and_form<'a>(&self, text: &'a str) -> Result<(&'a str, Form), HttpError> {
+        match text.split_once('.') {
+            None => Ok((text, self.form())),
+            Some((name, "json")) => Ok((name, Form::Json)),
+            Some((name, "csv")) => Ok((name, Form::Csv)),
+            Some((name, "svg")) => Ok((name, Form::Svg)),
             Some((_, ending)) => {
                 let text = format!("a page ends in .json, .csv or .svg, and not in '{}'", quoted(ending));
-                return Err(HttpError::not_found(text));
+                Err(HttpError::not_found(text))
             }
-        };
-        Ok((crate::http::extract::parse_id(id)?, form))
+        }
     }
 
     /// The answer, or the error as the caller can read it.

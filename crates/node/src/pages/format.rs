@@ -18,8 +18,29 @@ pub(super) fn money(quantity: Quantity) -> String {
 
 /// A forecast of an amount of wrapped AR: four decimals, the rest left off. What is paid is shown exactly.
 pub(super) fn money_about(quantity: Quantity) -> String {
+    money(about(quantity))
+}
+
+fn about(quantity: Quantity) -> Quantity {
     const LEFT_OFF: u128 = 10_u128.pow(DENOMINATION - 4);
-    money(Quantity::new(quantity.units() / LEFT_OFF * LEFT_OFF))
+    Quantity::new(quantity.units() / LEFT_OFF * LEFT_OFF)
+}
+
+/// Amounts that stand below each other, so that their decimal points do: all have as many decimals as the longest of them, of
+/// forecasts at most four.
+pub(super) fn column(quantities: &[Quantity], are_forecasts: bool) -> Vec<String> {
+    let shown = |quantity: &Quantity| {
+        let quantity = if are_forecasts { about(*quantity) } else { *quantity };
+        let text = quantity.to_decimal(DENOMINATION);
+        let (whole, decimals) = text.split_once('.').unwrap_or((&text, ""));
+        (whole.to_owned(), decimals.to_owned())
+    };
+    let parts: Vec<(String, String)> = quantities.iter().map(shown).collect();
+    let longest = parts.iter().map(|(_, decimals)| decimals.len()).max().unwrap_or_default();
+    let padded = |(whole, decimals): &(String, String)| {
+        if longest == 0 { format!("{whole} wAR") } else { format!("{whole}.{decimals:0<longest$} wAR") }
+    };
+    parts.iter().map(padded).collect()
 }
 
 /// Characters of a text that a page shows in full: a prompt, an output, the data of a message.
@@ -74,9 +95,8 @@ pub(super) fn span(milliseconds: u64) -> String {
 
 /// The element of a time: UTC in the page, which the page's script shows in the zone of its reader.
 pub(super) fn when(milliseconds: u64) -> String {
-    let text = time(milliseconds);
-    let machine = text.trim_end_matches(" UTC").replace(' ', "T");
-    format!("<time datetime=\"{machine}Z\">{text}</time>")
+    let (hour, minute) = hour_and_minute(milliseconds);
+    format!("<time datetime=\"{}T{hour:02}:{minute:02}Z\">{}</time>", day(milliseconds), time(milliseconds))
 }
 
 /// The link to everything about an address, a process or a wallet.
@@ -103,11 +123,17 @@ fn link(path: &str, id: Id) -> String {
     format!("<a class=\"id\" href=\"{path}{id}\" title=\"{id}\">{}</a>", id.short())
 }
 
-/// A time in UTC, to the minute.
-pub(super) fn time(milliseconds: u64) -> String {
+/// A time in UTC, to the minute, as a browser writes it for a British reader: what stands there then does not move when the
+/// page's script writes it anew.
+fn time(milliseconds: u64) -> String {
     let (year, month, day) = date(milliseconds);
-    let minutes = milliseconds / 60_000;
-    format!("{year:04}-{month:02}-{day:02} {:02}:{:02} UTC", minutes / 60 % 24, minutes % 60)
+    let (hour, minute) = hour_and_minute(milliseconds);
+    let month = if month == 9 { "Sept" } else { MONTHS[month as usize - 1] };
+    format!("{day} {month} {year:04}, {hour:02}:{minute:02} UTC")
+}
+
+fn hour_and_minute(milliseconds: u64) -> (u64, u64) {
+    (milliseconds / 3_600_000 % 24, milliseconds / 60_000 % 60)
 }
 
 /// A day in UTC.
@@ -147,6 +173,11 @@ pub(super) fn reason(text: &str) -> String {
     shown(text, REASON_CHARS_MAX)
 }
 
+/// The beginning of a text of a stranger, in one line.
+pub(super) fn excerpt(text: &str) -> String {
+    shown(&text.split_whitespace().collect::<Vec<_>>().join(" "), REASON_CHARS_MAX)
+}
+
 /// A long text of a stranger, in its own lines.
 pub(super) fn long(text: &str) -> String {
     let is_kept = |char: &char| *char == '\n' || *char == '\t' || !is_invisible(*char);
@@ -179,10 +210,10 @@ mod tests {
     #[test]
     fn times_are_those_of_the_calendar() {
         for (milliseconds, text) in [
-            (0, "1970-01-01 00:00 UTC"),
-            (951_782_400_000, "2000-02-29 00:00 UTC"),
-            (1_767_225_600_000, "2026-01-01 00:00 UTC"),
-            (1_767_225_599_999, "2025-12-31 23:59 UTC"),
+            (0, "1 Jan 1970, 00:00 UTC"),
+            (951_782_400_000, "29 Feb 2000, 00:00 UTC"),
+            (1_757_000_000_000, "4 Sept 2025, 15:33 UTC"),
+            (1_767_225_599_999, "31 Dec 2025, 23:59 UTC"),
         ] {
             assert_eq!(time(milliseconds), text);
         }
@@ -206,7 +237,7 @@ mod tests {
 
     #[test]
     fn a_time_is_an_element_and_a_feed_has_its_own_form() {
-        assert_eq!(when(951_782_400_000), "<time datetime=\"2000-02-29T00:00Z\">2000-02-29 00:00 UTC</time>");
+        assert_eq!(when(951_782_400_000), "<time datetime=\"2000-02-29T00:00Z\">29 Feb 2000, 00:00 UTC</time>");
         assert_eq!(time_of_feeds(951_782_400_000), "Tue, 29 Feb 2000 00:00:00 GMT");
     }
 
@@ -222,6 +253,14 @@ mod tests {
         assert_eq!(name("日本語 é"), "日本語 é");
         assert_eq!(name(&"x".repeat(65)), format!("{}…", "x".repeat(64)));
         assert_eq!(name(&"x".repeat(64)), "x".repeat(64));
+    }
+
+    #[test]
+    fn amounts_below_each_other_have_their_points_below_each_other() {
+        let quantities = [500_000_000_000_000, 333_333_333_333_333, 0].map(Quantity::new);
+        assert_eq!(column(&quantities, true), ["500.0000 wAR", "333.3333 wAR", "0.0000 wAR"]);
+        assert_eq!(column(&quantities, false), ["500.000000000000 wAR", "333.333333333333 wAR", "0.000000000000 wAR"]);
+        assert_eq!(column(&quantities[..1], true), ["500 wAR"]);
     }
 
     #[test]

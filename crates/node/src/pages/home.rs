@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::ask::{action, ask, named};
 use super::board::Pool;
 use super::face::{Caller, Form, show};
-use super::format::money;
+use super::format::{column, money, when};
 use crate::http::error::HttpError;
 use crate::http::extract::QueryOf;
 use crate::http::state::{Shared, one_more};
@@ -81,12 +81,22 @@ impl HomePage {
         percent_encoding::utf8_percent_encode(&self.search, percent_encoding::NON_ALPHANUMERIC).to_string()
     }
 
+    fn now(&self) -> String {
+        when(self.now_ms)
+    }
+
     fn is_empty(&self) -> bool {
         self.sections.iter().all(|section| section.pools.is_empty())
     }
 }
 
 impl Section {
+    /// Its pools, each with its prize.
+    fn rows(&self) -> Vec<(&Pool, String)> {
+        let prizes: Vec<Quantity> = self.pools.iter().map(|pool| pool.funds).collect();
+        self.pools.iter().zip(column(&prizes, false)).collect()
+    }
+
     /// Whether its pools go on, so that the time that is left is of interest.
     fn is_open(&self) -> bool {
         self.name == "open"

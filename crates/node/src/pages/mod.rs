@@ -5,19 +5,26 @@ mod ask;
 mod assets;
 mod board;
 mod card;
+mod competitor;
 mod dataset;
+mod documents;
 mod entry;
 mod explorer;
 mod face;
 mod feed;
 mod format;
 mod home;
+mod judge;
+mod judged;
 mod people;
 mod picture;
+mod placed;
 mod pool;
+mod retrieval;
 mod rules;
 #[cfg(test)]
 mod tests;
+mod whole_board;
 mod workers;
 
 use axum::Router;
@@ -42,6 +49,11 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/pool/{pool}/card.png", get(pool::card))
         .route("/pool/{pool}/entry/{model}", get(entry::entry))
         .route("/dataset/{dataset}", get(dataset::dataset))
+        .route("/documents", get(documents::list))
+        .route("/documents.json", get(documents::list_as_json))
+        .route("/documents/{hash}", get(documents::documents))
+        .route("/judge", get(judge::judge))
+        .route("/judge.json", get(judge::as_json))
         .route("/model/{model}", get(people::model_page))
         .route("/address/{address}", get(people::address_page))
         .route("/workers", get(workers::workers))

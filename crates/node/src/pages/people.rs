@@ -9,9 +9,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::ask::{action, ask_if_it_can, named};
-use super::board::{Payout, Pool, interval};
+use super::board::{Payout, Pool};
 use super::face::{Caller, show};
-use super::format::{address, bytes, model, money, name, parameters, percent, when};
+use super::format::{address, bytes, money, name, parameters};
+use super::placed::Placed;
 use crate::gateway::GatewayError;
 use crate::http::error::HttpError;
 use crate::http::state::{Shared, one_more};
@@ -31,29 +32,6 @@ struct Upload {
     name: String,
     bytes: u64,
     kind: String,
-}
-
-/// An entry in whatever pool.
-#[derive(Debug, Deserialize)]
-struct Placed {
-    pool: Id,
-    pool_title: String,
-    pool_status: String,
-    #[serde(deserialize_with = "super::board::competitor")]
-    model: Id,
-    participant: Id,
-    name: String,
-    status: String,
-    correct: u64,
-    answered: u64,
-    total: u64,
-    score: f64,
-    interval: [f64; 2],
-    rank: Option<u64>,
-    joined_ms: u64,
-    content_hash: String,
-    parameters: u64,
-    architecture: String,
 }
 
 #[derive(Debug, Deserialize, Template)]
@@ -103,38 +81,6 @@ impl Upload {
     }
 }
 
-impl Placed {
-    fn name(&self) -> String {
-        let name = name(&self.name);
-        if name.trim().is_empty() { self.model.short() } else { name }
-    }
-
-    fn pool_title(&self) -> String {
-        let title = name(&self.pool_title);
-        if title.trim().is_empty() { self.pool.short() } else { title }
-    }
-
-    fn participant(&self) -> String {
-        address(self.participant)
-    }
-
-    fn model(&self) -> String {
-        model(self.model)
-    }
-
-    fn joined(&self) -> String {
-        when(self.joined_ms)
-    }
-
-    fn score(&self) -> String {
-        if self.answered == 0 { String::new() } else { percent(self.score) }
-    }
-
-    fn interval(&self) -> String {
-        if self.answered == 0 { String::new() } else { interval(self.interval) }
-    }
-}
-
 impl ModelPage {
     fn title(&self) -> String {
         let uploaded = self.upload.as_ref().map(Upload::name);
@@ -181,7 +127,7 @@ pub(crate) async fn model_page(
     let page = async {
         let _request = one_more(&shared.requests, "requests")?;
         let (id, form) = caller.id_and_form(&asked)?;
-        let entries = of_benchmark(&shared, "Get-Entries", "Model", id).await;
+        let entries = of_benchmark(&shared, "Get-Entries", "Model", &id.to_string()).await;
         let upload = shared.blocking::<_, GatewayError>(move |core| core.gateway().find(&id)).await?;
         if upload.is_none() && entries.as_array().is_none_or(Vec::is_empty) {
             return Err(HttpError::not_found(format!("there is no model {id} on this node")));
@@ -219,11 +165,12 @@ pub(crate) async fn address_page(
             }
             Err(_) => Value::Null,
         };
+        let text = id.to_string();
         let data = json!({
             "id": id, "process": process, "balance": balance,
-            "entries": of_benchmark(&shared, "Get-Entries", "Participant", id).await,
-            "payouts": of_benchmark(&shared, "Get-Payouts", "Participant", id).await,
-            "pools": of_benchmark(&shared, "Get-Pools", "Funder", id).await,
+            "entries": of_benchmark(&shared, "Get-Entries", "Participant", &text).await,
+            "payouts": of_benchmark(&shared, "Get-Payouts", "Participant", &text).await,
+            "pools": of_benchmark(&shared, "Get-Pools", "Funder", &text).await,
             "now_ms": shared.core.clock().now_ms(),
         });
         show::<AddressPage>(form, data)
@@ -233,8 +180,8 @@ pub(crate) async fn address_page(
 }
 
 /// What the benchmark process has of somebody; an empty list where there is no such process.
-async fn of_benchmark(shared: &Shared, asked: &str, name: &str, id: Id) -> Value {
+pub(super) async fn of_benchmark(shared: &Shared, asked: &str, name: &str, value: &str) -> Value {
     let Ok(benchmark) = named(shared, "benchmark") else { return json!([]) };
-    let found = ask_if_it_can(shared, benchmark, action(asked).with(name, id.to_string()), String::new()).await;
+    let found = ask_if_it_can(shared, benchmark, action(asked).with(name, value), String::new()).await;
     if found.is_array() { found } else { json!([]) }
 }

@@ -148,10 +148,10 @@ fn brackets(lines: &[&Line]) -> Vec<Bracket> {
 }
 
 impl Spark {
-    /// The line of a model's days `[day, correct, answered, total]`; all models of a board share the scale from `low` to
-    /// `high`. Nothing for less than two days.
-    pub(super) fn of(days: &[[u64; 4]], low: f64, high: f64) -> Option<Self> {
-        let scored: Vec<(u64, f64)> = days.iter().filter_map(|point| Some((point[0], score(point)?))).collect();
+    /// The line of an entry's days `[day, correct, answered, total]`, where a question brings up to `points`; all entries of a
+    /// board share the scale from `low` to `high`. Nothing for less than two days.
+    pub(super) fn of(days: &[[u64; 4]], points: u64, low: f64, high: f64) -> Option<Self> {
+        let scored: Vec<(u64, f64)> = days.iter().filter_map(|point| Some((point[0], score(point, points)?))).collect();
         let ((first_day, first), (last_day, last)) = (*scored.first()?, *scored.last()?);
         if first_day == last_day {
             return None;
@@ -172,7 +172,7 @@ impl Spark {
     }
 }
 
-/// The score of a day; nothing without answers.
-pub(super) fn score(&[_, correct, answered, _]: &[u64; 4]) -> Option<f64> {
-    (answered > 0).then(|| correct as f64 / answered as f64)
+/// The score of a day, where a question brings up to `points`; nothing without answers.
+pub(super) fn score(&[_, correct, answered, _]: &[u64; 4], points: u64) -> Option<f64> {
+    (answered > 0).then(|| correct as f64 / (answered * points.max(1)) as f64)
 }

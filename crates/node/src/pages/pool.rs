@@ -14,14 +14,15 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tasks::statistics::{share, wilson};
+use tasks::statistics::{share, wilson_of_points};
 
 use super::ask::{action, ask, ask_if_it_can, named};
 use super::board::{Funding, Line, Payout, Pool};
-use super::face::{Caller, Form, field, html, read, rendered, show, text};
-use super::format::when;
+use super::competitor::Competitor;
+use super::face::{Caller, Form, html, read, rendered, show, text};
+use super::format::{column, when};
 use super::picture::{Plot, Spark, score};
-use super::{card, rules};
+use super::{card, rules, whole_board};
 use crate::http::error::HttpError;
 use crate::http::extract::{PathId, QueryOf};
 use crate::http::state::{Shared, one_more};
@@ -52,7 +53,7 @@ pub(super) struct PoolPage {
     #[serde(default)]
     fundings: Option<Vec<Funding>>,
     #[serde(default)]
-    days: Option<BTreeMap<Id, Vec<[u64; 4]>>>,
+    days: Option<BTreeMap<String, Vec<[u64; 4]>>>,
     #[serde(default)]
     from: u32,
     #[serde(default)]
@@ -100,11 +101,21 @@ impl PoolPage {
         self.days.iter().flatten().any(|(_, days)| days.len() > 1)
     }
 
-    fn spark(&self, model: &Id) -> Option<Spark> {
+    fn spark(&self, competitor: &Competitor) -> Option<Spark> {
         let all = self.days.as_ref()?;
-        let scores = || all.values().flatten().filter_map(score);
+        let possible = self.pool.points;
+        let scores = || all.values().flatten().filter_map(|day| score(day, possible));
         let (low, high) = (scores().reduce(f64::min)?, scores().reduce(f64::max)?);
-        Spark::of(all.get(model)?, low, high)
+        Spark::of(all.get(&competitor.to_string())?, possible, low, high)
+    }
+
+    /// The rows, each with what it would be paid.
+    fn rows(&self) -> Vec<(&Line, String)> {
+        let ranked: Vec<&Line> = self.lines.iter().filter(|line| line.rank.is_some()).collect();
+        let amounts: Vec<_> = ranked.iter().map(|line| line.payout_if_ended).collect();
+        let mut amounts = column(&amounts, true).into_iter();
+        let amount = |line: &Line| line.rank.and_then(|_| amounts.next()).unwrap_or_default();
+        self.lines.iter().zip(self.lines.iter().map(amount).collect::<Vec<_>>()).collect()
     }
 
     fn running(&self) -> Vec<&Line> {
@@ -154,10 +165,13 @@ pub(crate) async fn pool(
 async fn page(shared: &Shared, caller: &Caller, asked: &str, from: u32) -> Result<Response, HttpError> {
     let _request = one_more(&shared.requests, "requests")?;
     let (pool, form) = caller.id_and_form(asked)?;
+    if form == Form::Csv {
+        let csv = whole_board::csv(shared, pool).await?;
+        return Ok(text("text/csv; charset=utf-8; header=present", "no-cache", csv));
+    }
     let data = data(shared, pool, from, &caller.origin).await?;
     match form {
-        Form::Html | Form::Json => show::<PoolPage>(form, data),
-        Form::Csv => Ok(text("text/csv; charset=utf-8; header=present", "no-cache", csv(&read::<PoolPage>(data)?))),
+        Form::Html | Form::Json | Form::Csv => show::<PoolPage>(form, data),
         Form::Svg => {
             let page: PoolPage = read(data)?;
             let plot = Plot::of(&page.pool.title(), &page.lines, true);
@@ -174,12 +188,7 @@ pub(super) async fn data(shared: &Shared, pool: Id, from: u32, origin: &str) -> 
     let board = ask(shared, benchmark, tags, pool.to_string()).await?;
     let mut data = Value::clone(&board.data);
     let rows = data["leaderboard"].as_array_mut();
-    if let Some(rows) = rows.filter(|rows| rows.iter().any(|row| row["status"] == "Evaluating")) {
-        let dataset = board.data["pool"]["dataset"].as_str().and_then(|id| id.parse().ok()).unwrap_or_default();
-        let tags = action("Progress").with("Pool", pool.to_string());
-        let running = ask_if_it_can(shared, dataset, tags, String::new()).await;
-        rows.iter_mut().for_each(|row| advance(row, &running));
-    }
+    follow(shared, pool, &board.data["pool"]["dataset"], rows.map(Vec::as_mut_slice).unwrap_or_default()).await;
     let fundings = ask_if_it_can(shared, benchmark, action("Get-Fundings"), pool.to_string()).await;
     let days = ask_if_it_can(shared, benchmark, action("Get-Days"), pool.to_string()).await;
     let Value::Object(fields) = &mut data else { return Ok(data) };
@@ -193,52 +202,34 @@ pub(super) async fn data(shared: &Shared, pool: Id, from: u32, origin: &str) -> 
     Ok(data)
 }
 
-/// A row of a board with what its dataset knows by now: the benchmark process hears of a score when it is complete.
+/// Rows of a board with what their dataset knows by now: the benchmark process hears of a score when it is complete.
+pub(super) async fn follow(shared: &Shared, pool: Id, dataset: &Value, rows: &mut [Value]) {
+    if rows.iter().any(|row| row["status"] == "Evaluating") {
+        let dataset = dataset.as_str().and_then(|id| id.parse().ok()).unwrap_or_default();
+        let tags = action("Progress").with("Pool", pool.to_string());
+        let running = ask_if_it_can(shared, dataset, tags, String::new()).await;
+        rows.iter_mut().for_each(|row| advance(row, &running));
+    }
+}
+
 fn advance(row: &mut Value, running: &Value) {
     let of_model = |one: &&Value| one["model"] == row["model"];
     let Some(now) = running.as_array().and_then(|running| running.iter().find(of_model)) else { return };
     let count = |name: &str| now[name].as_u64().unwrap_or_default();
     let (correct, answered, total) = (count("correct"), count("answered"), count("total"));
-    let (low, high) = wilson(correct, answered);
+    let points = row["points"].as_u64().unwrap_or(1).max(1);
+    let (low, high) = wilson_of_points(correct, points, answered);
     for (name, value) in [
         ("correct", json!(correct)),
         ("answered", json!(answered)),
         ("unparsed", json!(count("unparsed"))),
         ("total", json!(total)),
-        ("score", json!(share(correct, answered))),
+        ("score", json!(share(correct, answered * points))),
         ("interval", json!([low, high])),
         ("progress", json!(share(answered, total))),
     ] {
         row[name] = value;
     }
-}
-
-fn csv(page: &PoolPage) -> String {
-    let mut csv = String::from(
-        "rank,group,model,name,participant,status,correct,answered,unparsed,total,score,low,high,payout_if_ended_wAR\r\n",
-    );
-    for line in &page.lines {
-        let number = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
-        let fields = [
-            number(line.rank),
-            number(line.group),
-            field(&line.model.to_string()),
-            field(&line.name()),
-            field(&line.participant.to_string()),
-            field(&line.status),
-            line.correct.to_string(),
-            line.answered.to_string(),
-            line.unparsed.to_string(),
-            line.total.to_string(),
-            line.score.to_string(),
-            line.interval[0].to_string(),
-            line.interval[1].to_string(),
-            line.payout().trim_end_matches(" wAR").to_owned(),
-        ];
-        csv.push_str(&fields.join(","));
-        csv.push_str("\r\n");
-    }
-    csv
 }
 
 /// `GET /pool/{pool}/events`: the board as HTML, whenever it has changed.

@@ -14,6 +14,9 @@ pub(super) fn allocation(pool: &Pool) -> String {
         "GeometricDecrease" => "The best ten entries are paid, each half of what the one above it gets.".to_owned(),
         "WinnerTakesAll" => "The best entry gets everything.".to_owned(),
         "EqualTop10" => "The best ten entries get the same.".to_owned(),
+        "Proportional" if pool.is_of_documents() => {
+            "Every complete entry is paid in proportion to its points.".to_owned()
+        }
         "Proportional" => "Every complete entry is paid in proportion to its correct answers.".to_owned(),
         "FixedTable" => {
             let weights = pool.weights.as_deref().unwrap_or_default();
@@ -37,7 +40,10 @@ pub(super) fn ties(pool: &Pool) -> &'static str {
 
 /// Which reading of an answer counts.
 pub(super) fn metric(pool: &Pool) -> &'static str {
-    if pool.metric == "lenient" {
+    if pool.is_of_documents() {
+        "Each question is searched in each set; judges read what is found beside the response that was expected, and the \
+         median of their scores, 0 to 10, is the points of the question."
+    } else if pool.metric == "lenient" {
         "An answer counts as the choice that a lenient reading finds in it."
     } else {
         "An answer counts if it is exactly a choice; one in which no choice can be read is answered, and not correct."

@@ -69,7 +69,7 @@ fn a_leaderboard_shows_score_interval_answers_and_money() {
         "55.3 %",
         "50.9 to 59.5 %",
         "666.6666 wAR",
-        "2026-01-31 00:00 UTC",
+        "31 Jan 2026, 00:00 UTC",
     ] {
         assert!(html.contains(expected), "no '{expected}' in {html}");
     }
@@ -120,9 +120,9 @@ fn a_picture_has_a_dot_and_an_interval_for_each_score_and_brackets_ties() {
 
 #[test]
 fn a_line_of_days_goes_from_the_first_to_the_last() {
-    let spark = Spark::of(&[[20_000, 5, 10, 20], [20_001, 9, 15, 20], [20_003, 16, 20, 20]], 0.5, 0.8).unwrap();
+    let spark = Spark::of(&[[20_000, 5, 10, 20], [20_001, 9, 15, 20], [20_003, 16, 20, 20]], 1, 0.5, 0.8).unwrap();
     assert_eq!(spark.path, "2.0,15.0 24.0,11.0 68.0,3.0");
     assert_eq!(spark.summary, "50.0 % on 2024-10-04, 80.0 % on 2024-10-07");
-    assert!(Spark::of(&[[20_000, 5, 10, 20]], 0.0, 1.0).is_none(), "one day is no line");
-    assert!(Spark::of(&[[20_000, 0, 0, 20], [20_001, 0, 0, 20]], 0.0, 1.0).is_none(), "no answer is no score");
+    assert!(Spark::of(&[[20_000, 5, 10, 20]], 1, 0.0, 1.0).is_none(), "one day is no line");
+    assert!(Spark::of(&[[20_000, 0, 0, 20], [20_001, 0, 0, 20]], 1, 0.0, 1.0).is_none(), "no answer is no score");
 }

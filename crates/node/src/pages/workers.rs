@@ -69,6 +69,12 @@ struct Worker {
     earned: Quantity,
 }
 
+impl WorkersPage {
+    fn now(&self) -> String {
+        when(self.now_ms)
+    }
+}
+
 impl About {
     fn fee(&self) -> String {
         self.fee_per_token.map_or_else(|| "none".to_owned(), money)

@@ -1,6 +1,8 @@
 //! Handling messages: a batch in one transaction, each message in a savepoint of its own. A fault undoes its message and
 //! becomes its result; a failure of the machine undoes the batch and stops the process.
 
+use std::time::{Duration, Instant};
+
 use ao::{Effects, Message, MessageKind};
 use processes::Env;
 use rusqlite::OptionalExtension as _;
@@ -8,6 +10,7 @@ use rusqlite::OptionalExtension as _;
 use super::process_file::{ProcessFile, kind_text};
 use super::program::Program;
 use super::published;
+use crate::core::StoredResult;
 use crate::log::{Body, Logged};
 use crate::wasm::Failure;
 use crate::{limits, outbox};
@@ -25,24 +28,29 @@ pub(crate) struct Identity {
 /// What came of a batch.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Applied {
-    /// Messages that were handled.
-    pub messages: usize,
-    /// How many of them ended in a fault.
-    pub faults: usize,
+    /// The results of the messages that were handled, and about how many bytes each has.
+    pub results: Vec<(StoredResult, usize)>,
 }
 
-/// Handles records in order and commits. An error leaves the file as it was.
-pub(crate) fn apply(file: &ProcessFile, identity: &Identity, records: Vec<Logged>) -> Result<Applied, String> {
-    let text = |error: rusqlite::Error| error.to_string();
-    file.connection().execute_batch("BEGIN IMMEDIATE").map_err(text)?;
-    let outcome = records.into_iter().try_fold(Applied::default(), |mut applied, record| {
-        applied.faults += usize::from(handle(file, identity, record)?);
-        applied.messages += 1;
-        Ok(applied)
-    });
+impl Applied {
+    /// How many messages ended in a fault.
+    pub(crate) fn faults(&self) -> usize {
+        self.results.iter().filter(|(result, _)| result.outcome.is_err()).count()
+    }
+}
+
+/// Handles records in order, until there is no more or [`limits::COMMIT_WORK_MS`] is over, and commits. An error leaves the
+/// file as it was.
+pub(crate) fn apply(
+    file: &ProcessFile,
+    identity: &Identity,
+    records: &mut impl Iterator<Item = Logged>,
+) -> Result<Applied, String> {
+    run(file, "BEGIN IMMEDIATE")?;
+    let outcome = handle_some(file, identity, records);
     let outcome = outcome.and_then(|applied| identity.settle(file).map(|()| applied));
     let end = if outcome.is_ok() { "COMMIT" } else { "ROLLBACK" };
-    let ended = file.connection().execute_batch(end).map_err(text);
+    let ended = run(file, end);
     if outcome.is_err() || ended.is_err() {
         identity.forget();
     }
@@ -66,8 +74,24 @@ impl Identity {
     }
 }
 
-/// Handles one record; whether it ended in a fault.
-fn handle(file: &ProcessFile, identity: &Identity, record: Logged) -> Result<bool, String> {
+fn handle_some(
+    file: &ProcessFile,
+    identity: &Identity,
+    records: &mut impl Iterator<Item = Logged>,
+) -> Result<Applied, String> {
+    let began = Instant::now();
+    let mut applied = Applied::default();
+    for record in records.by_ref() {
+        applied.results.push(handle(file, identity, record)?);
+        if began.elapsed() >= Duration::from_millis(limits::COMMIT_WORK_MS) {
+            break;
+        }
+    }
+    Ok(applied)
+}
+
+/// Handles one record: its result, and about how many bytes that has.
+fn handle(file: &ProcessFile, identity: &Identity, record: Logged) -> Result<(StoredResult, usize), String> {
     let body = Body::decode(&record.body).map_err(|reason| format!("slot {} cannot be read: {reason}", record.slot))?;
     let hops = body.hops();
     let tick = match &body {
@@ -89,8 +113,9 @@ fn handle(file: &ProcessFile, identity: &Identity, record: Logged) -> Result<boo
             cleared.map_err(|error| error.to_string())?;
         }
     }
-    store(file, &message, hops, &outcome).map_err(|error| error.to_string())?;
-    Ok(outcome.is_err())
+    let bytes = store(file, &message, hops, &outcome).map_err(|error| error.to_string())?;
+    let Message { id, slot, timestamp_ms, kind, .. } = message;
+    Ok((StoredResult { slot, message: id, timestamp_ms, kind, outcome }, bytes))
 }
 
 /// Runs the handler in a savepoint: the outer error is the machine's, the inner one the message's.
@@ -100,8 +125,7 @@ fn attempt(
     message: &Message,
     hops: u8,
 ) -> Result<Result<Effects, String>, String> {
-    let run = |sql: &str| file.connection().execute_batch(sql).map_err(|error| error.to_string());
-    run("SAVEPOINT message")?;
+    run(file, "SAVEPOINT message")?;
     let accept = |effects| {
         let mut effects = within_limits(effects, hops)?;
         published::publish(file.connection(), &std::mem::take(&mut effects.patches))
@@ -113,8 +137,17 @@ fn attempt(
         Err(Failure::Message(reason)) => Err(unspawned(file, message)?.unwrap_or(reason)),
         Ok(effects) => Ok(effects),
     };
-    run(if outcome.is_ok() { "RELEASE message" } else { "ROLLBACK TO message; RELEASE message" })?;
+    if outcome.is_err() {
+        run(file, "ROLLBACK TO message")?;
+    }
+    run(file, "RELEASE message")?;
     Ok(outcome)
+}
+
+/// Runs a statement that is needed for each message or batch, and is prepared once.
+fn run(file: &ProcessFile, sql: &str) -> Result<(), String> {
+    let ran = file.connection().prepare_cached(sql).and_then(|mut statement| statement.execute(()));
+    ran.map(|_| ()).map_err(|error| error.to_string())
 }
 
 /// Why a process cannot handle any message, if its spawn failed: it has no tables.
@@ -150,11 +183,12 @@ fn sends(effects: &Effects) -> usize {
 /// Effects that are over a limit of the node are a fault.
 fn within_limits(effects: Effects, hops: u8) -> Result<Effects, String> {
     let count = sends(&effects);
-    let size = |tags: &ao::Tags, data: &[u8]| {
-        data.len() + tags.iter().map(|tag| tag.name.len() + tag.value.len()).sum::<usize>()
+    let size = |tags: &ao::Tags, data: &[u8], anchor: &str| {
+        data.len() + anchor.len() + tags.iter().map(|tag| tag.name.len() + tag.value.len()).sum::<usize>()
     };
-    let bytes = effects.messages.iter().map(|message| size(&message.tags, &message.data)).sum::<usize>()
-        + effects.spawns.iter().map(|spawn| size(&spawn.tags, &spawn.data)).sum::<usize>();
+    let messages = effects.messages.iter().map(|message| size(&message.tags, &message.data, &message.anchor));
+    let spawns = effects.spawns.iter().map(|spawn| size(&spawn.tags, &spawn.data, &spawn.anchor));
+    let bytes = messages.chain(spawns).sum::<usize>();
     if count > limits::OUTBOX_MESSAGES_MAX {
         return Err(format!("the answer has {count} messages, and may have {}", limits::OUTBOX_MESSAGES_MAX));
     }
@@ -167,8 +201,13 @@ fn within_limits(effects: Effects, hops: u8) -> Result<Effects, String> {
     Ok(effects)
 }
 
-/// Writes down what came of a message, and how far the process is now.
-fn store(file: &ProcessFile, message: &Message, hops: u8, outcome: &Result<Effects, String>) -> rusqlite::Result<()> {
+/// Writes down what came of a message, and how far the process is now; about how many bytes that is.
+fn store(
+    file: &ProcessFile,
+    message: &Message,
+    hops: u8,
+    outcome: &Result<Effects, String>,
+) -> rusqlite::Result<usize> {
     let connection = file.connection();
     let text = |effects: &Effects| {
         serde_json::to_string(effects).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
@@ -180,6 +219,7 @@ fn store(file: &ProcessFile, message: &Message, hops: u8, outcome: &Result<Effec
             (notice.as_ref().map(text).transpose()?, Some(fault), usize::from(notice.is_some()))
         }
     };
+    let bytes = effects.as_ref().map_or(0, String::len) + fault.map_or(0, String::len);
     let sql = "INSERT INTO node_results (slot, message, timestamp_ms, kind, pushed_for, hops, fault, effects, sends)
                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
     connection.prepare_cached(sql)?.execute((
@@ -197,5 +237,5 @@ fn store(file: &ProcessFile, message: &Message, hops: u8, outcome: &Result<Effec
     if let Ok(Effects { wake_at_ms: Some(wake_at_ms), .. }) = outcome {
         connection.prepare_cached("UPDATE node_state SET wake_at_ms = ?")?.execute([*wake_at_ms as i64])?;
     }
-    Ok(())
+    Ok(bytes)
 }

@@ -4,10 +4,13 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use ao::{Id, Tags};
 use processes::{Env, Publication};
+use tokio::sync::watch;
 
 use super::apply::Identity;
 use super::process_file::{ProcessFile, ProcessFiles, Progress};
 use super::program::Programs;
+use super::recent::Recent;
+use crate::core::StoredResult;
 use crate::error::ReadError;
 use crate::log::{Body, Log, Stream};
 
@@ -17,6 +20,9 @@ pub(crate) struct Entry {
     status: Mutex<Status>,
     information: OnceLock<Arc<Information>>,
     file: Mutex<Option<ProcessFile>>,
+    recent: Mutex<Recent>,
+    /// Counts up whenever it has come further, or stopped.
+    news: watch::Sender<u64>,
 }
 
 /// How far a process is.
@@ -35,8 +41,6 @@ struct Status {
     view: View,
     /// Waiting for a thread, or on one.
     claimed: bool,
-    /// Came further while it was claimed.
-    again: bool,
 }
 
 /// What is fixed about a process from its spawn on.
@@ -70,7 +74,14 @@ impl Information {
 impl Entry {
     /// A process of which nothing but the id is known yet.
     pub(crate) fn new(process: Id) -> Self {
-        Self { process, status: Mutex::default(), information: OnceLock::new(), file: Mutex::default() }
+        Self {
+            process,
+            status: Mutex::default(),
+            information: OnceLock::new(),
+            file: Mutex::default(),
+            recent: Mutex::default(),
+            news: watch::channel(0).0,
+        }
     }
 
     /// Its id.
@@ -101,26 +112,46 @@ impl Entry {
         if status.view.stopped.is_some() {
             return false;
         }
-        status.again |= status.claimed;
         !std::mem::replace(&mut status.claimed, true)
     }
 
-    /// A thread is done with a batch of it. Whether it has to be queued again.
+    /// A thread is done with what was waiting. Whether it has to be queued again, for more came meanwhile.
     pub(super) fn release(&self) -> bool {
         let mut status = self.status();
         let behind = status.view.progress.applied.is_none_or(|applied| applied < status.view.head);
-        let again = std::mem::take(&mut status.again) || behind;
-        status.claimed = again && status.view.stopped.is_none();
+        status.claimed = behind && status.view.stopped.is_none();
         status.claimed
     }
 
-    pub(super) fn set_progress(&self, progress: Progress) {
-        self.status().view.progress = progress;
+    /// It is as far as its file says. Whether a clock of it may be due at another time than before.
+    pub(super) fn set_progress(&self, progress: Progress) -> bool {
+        let before = std::mem::replace(&mut self.status().view.progress, progress.clone());
+        if before.applied != progress.applied {
+            self.news.send_modify(|count| *count += 1);
+        }
+        let clocks = |progress: &Progress| (progress.applied.is_some(), progress.wake_at_ms);
+        clocks(&before) != clocks(&progress) || before.ticked_ms != progress.ticked_ms
     }
 
     /// It does nothing more until the node is started anew.
     pub(super) fn stop(&self, reason: &str) {
         self.status().view.stopped = Some(reason.to_owned());
+        self.news.send_modify(|count| *count += 1);
+    }
+
+    /// Changes whenever it has come further, or stopped.
+    pub(crate) fn news(&self) -> watch::Receiver<u64> {
+        self.news.subscribe()
+    }
+
+    /// Keeps results that are committed for those who ask for them soon.
+    pub(super) fn remember(&self, results: Vec<(StoredResult, usize)>) {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner).add(results);
+    }
+
+    /// The result of a slot, if it is one of the newest.
+    pub(super) fn recent(&self, slot: u64) -> Option<StoredResult> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner).of(slot)
     }
 
     /// Works with its file, opened if need be, alone.
@@ -155,6 +186,7 @@ impl Entry {
     pub(super) fn close_file(&self) {
         if let Ok(mut file) = self.file.try_lock() {
             *file = None;
+            self.recent.lock().unwrap_or_else(PoisonError::into_inner).clear();
         }
     }
 

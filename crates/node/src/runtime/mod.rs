@@ -1,5 +1,5 @@
-//! The runtime: turns the log of each process into its database. A process is on one thread at a time and takes all that
-//! is waiting as one batch; a small pool of threads serves those that have something to do.
+//! The runtime: turns the log of each process into its database. A process is on one thread at a time and takes what
+//! is waiting in one turn; a small pool of threads serves those that have something to do.
 
 mod apply;
 mod entry;
@@ -7,17 +7,20 @@ mod open_files;
 mod process_file;
 mod program;
 mod published;
+mod recent;
+mod turn;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ao::{Effects, Id, Message};
 use serde_json::Value;
 use tokio::sync::watch;
 
-use crate::error::{LogError, NodeError, ReadError};
+use crate::core::StoredResult;
+use crate::error::{NodeError, ReadError};
 use crate::limits;
 use crate::log::{Body, Log, Stream, StreamKind};
 use crate::metrics::Metrics;
@@ -71,7 +74,7 @@ struct Shared {
     ready: Condvar,
     /// Counts up whenever a process has come further.
     progress: watch::Sender<u64>,
-    /// Called whenever a process has come further.
+    /// Called whenever a clock of a process may be due at another time than before.
     listener: OnceLock<Box<dyn Fn() + Send + Sync>>,
     open: Mutex<OpenFiles>,
 }
@@ -139,9 +142,19 @@ impl Runtime {
         self.shared.progress.subscribe()
     }
 
-    /// Calls `listener` whenever a process has come further. There is one listener.
-    pub(crate) fn on_progress(&self, listener: impl Fn() + Send + Sync + 'static) {
+    /// Calls `listener` whenever a clock of a process may be due at another time than before. There is one listener.
+    pub(crate) fn on_clocks_changed(&self, listener: impl Fn() + Send + Sync + 'static) {
         let _ = self.shared.listener.set(Box::new(listener));
+    }
+
+    /// The result of a slot that a process has applied; nothing if its file has none.
+    pub(crate) fn result(&self, entry: &Entry, slot: u64) -> Result<Option<StoredResult>, ReadError> {
+        let process = entry.process();
+        let failed = |error: rusqlite::Error| ReadError::Store { process, reason: error.to_string() };
+        match entry.recent(slot) {
+            Some(result) => Ok(Some(result)),
+            None => self.results(&process)?.result(slot).map_err(failed),
+        }
     }
 
     /// A reader of the results of a process.
@@ -196,8 +209,8 @@ impl Shared {
             if let Err(reason) = &outcome {
                 tracing::error!(process = %entry.process(), %reason, "the process stopped");
                 entry.stop(reason);
+                self.has_progress();
             }
-            self.has_progress();
             if entry.release() {
                 self.state().queue.push_back(entry);
                 self.ready.notify_one();
@@ -207,6 +220,10 @@ impl Shared {
 
     fn has_progress(&self) {
         self.progress.send_modify(|count| *count += 1);
+    }
+
+    /// A clock may be due at another time than before.
+    fn clocks_changed(&self) {
         if let Some(listener) = self.listener.get() {
             listener();
         }
@@ -238,41 +255,6 @@ impl Shared {
                 state = self.state();
             }
         }
-    }
-
-    /// One batch of one process: handled, committed, delivered.
-    fn turn(&self, entry: &Entry) -> Result<(), String> {
-        let parts = &self.parts;
-        let text = |error: ReadError| error.to_string();
-        let information = entry.information(&*parts.log, &parts.programs, parts.node).map_err(text)?;
-        let head = entry.view().head;
-        let began = Instant::now();
-        let applied = entry
-            .with_file(&parts.files, head, |file| -> Result<apply::Applied, String> {
-                let progress = file.progress().map_err(|error| error.to_string())?;
-                let next = progress.applied.map_or(0, |slot| slot + 1);
-                let stream = Stream::process(entry.process());
-                let records =
-                    if next > head { Ok(Vec::new()) } else { parts.log.read(&stream, next, limits::RUNTIME_BATCH_MAX) };
-                let records = records.map_err(|error: LogError| error.to_string())?;
-                let applied = if records.is_empty() {
-                    apply::Applied::default()
-                } else {
-                    self.wake(entry.process(), &information.identity, file)?;
-                    apply::apply(file, &information.identity, records)?
-                };
-                entry.set_progress(file.progress().map_err(|error| error.to_string())?);
-                Ok(applied)
-            })
-            .map_err(|error| error.to_string())??;
-        if applied.messages > 0 {
-            parts.metrics.batch_applied(applied.messages, applied.faults, began.elapsed().as_secs_f64());
-            self.has_progress();
-        }
-        self.make_room();
-        self.deliver(entry, head)?;
-        self.close_one(entry);
-        Ok(())
     }
 
     /// Closes the file that was not used for longest, if this one is one too many.
@@ -332,35 +314,6 @@ impl Shared {
             Err(error) => {
                 tracing::warn!(process = %entry.process(), %error, "a snapshot could not be written");
                 false
-            }
-        }
-    }
-
-    /// Delivers what the process has sent and marks it as delivered.
-    fn deliver(&self, entry: &Entry, head: u64) -> Result<(), String> {
-        let parts = &self.parts;
-        loop {
-            let sendings = entry
-                .with_file(&parts.files, head, |file| file.outbox(limits::RUNTIME_BATCH_MAX))
-                .and_then(|sendings| sendings)
-                .map_err(|error| error.to_string())?;
-            if !sendings.is_empty() {
-                let delivered = parts.outbox.deliver(&entry.process(), &sendings).map_err(|error| error.to_string())?;
-                parts.metrics.messages_delivered(delivered);
-            }
-            let whole = sendings.len() < limits::RUNTIME_BATCH_MAX;
-            let mark = if whole { entry.view().progress.applied } else { sendings.last().map(|sending| sending.slot) };
-            let Some(mark) = mark else { return Ok(()) };
-            entry
-                .with_file(&parts.files, head, |file| {
-                    file.set_delivered(mark)?;
-                    entry.set_progress(file.progress()?);
-                    Ok(())
-                })
-                .and_then(|outcome: rusqlite::Result<()>| outcome)
-                .map_err(|error| error.to_string())?;
-            if whole {
-                return Ok(());
             }
         }
     }

@@ -125,7 +125,7 @@ impl ProcessFile {
     pub(crate) fn progress(&self) -> rusqlite::Result<Progress> {
         let connection = self.connection();
         let sql = "SELECT applied, delivered, wake_at_ms FROM node_state";
-        let mut progress = connection.query_row(sql, (), |row| {
+        let mut progress = connection.prepare_cached(sql)?.query_row((), |row| {
             Ok(Progress {
                 applied: number(row, 0)?,
                 delivered: number(row, 1)?,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ao::{Effects, Message, MessageKind};
+use ao::{Effects, Message, MessageKind, Tags};
 use processes::{Env, Module, Publication, module_by_id, module_by_name, module_id};
 
 use super::process_file::ProcessFile;
@@ -73,6 +73,12 @@ impl Programs {
         }
     }
 
+    /// Whether a process of that module can have the clocks that the tags of its spawn ask for; else the tag, and what is
+    /// wrong with it. Native modules have clocks of their own.
+    pub(crate) fn check_clocks(&self, text: &str, tags: &Tags) -> Result<(), (String, String)> {
+        if self.is_wasm(text) { wasm::check_clocks(tags) } else { Ok(()) }
+    }
+
     /// What a process of that module runs.
     pub(crate) fn find(&self, text: &str, env: &Env) -> Result<Program, String> {
         if let Some(module) = self.native(text) {
@@ -114,6 +120,14 @@ impl Program {
         match self {
             Self::Native(module) => module.name(),
             Self::Wasm(process) => process.name(),
+        }
+    }
+
+    /// The module, if it is one of AO.
+    pub(super) fn module_of_ao(&self) -> Option<ao::Id> {
+        match self {
+            Self::Native(_) => None,
+            Self::Wasm(process) => Some(process.module()),
         }
     }
 

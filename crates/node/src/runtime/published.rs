@@ -44,12 +44,15 @@ pub(super) fn publish(connection: &Connection, patches: &[Value]) -> Result<(), 
     if patches.is_empty() {
         return Ok(());
     }
-    connection.execute_batch(TABLES)?;
+    if !connection.table_exists(None, "node_published_size")? {
+        connection.execute_batch(TABLES)?;
+    }
     let mut left = PUBLISHED_PER_MESSAGE_MAX;
     for patch in patches {
         merge(connection, "", patch, 0, &mut left)?;
     }
-    let bytes: u64 = connection.query_row("SELECT bytes FROM node_published_size", [], |row| row.get(0))?;
+    let mut size = connection.prepare_cached("SELECT bytes FROM node_published_size")?;
+    let bytes: u64 = size.query_row([], |row| row.get(0))?;
     if bytes > PUBLISHED_BYTES_MAX { Err(PublishError::TooLarge) } else { Ok(()) }
 }
 

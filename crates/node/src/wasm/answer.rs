@@ -17,16 +17,6 @@ struct Answer {
     response: Value,
 }
 
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "PascalCase", default)]
-struct Response {
-    output: Value,
-    messages: Value,
-    spawns: Value,
-    assignments: Value,
-    error: Value,
-}
-
 /// The effects of an answer, or the error in it.
 pub(super) fn effects(json: &str) -> Result<Effects, String> {
     let unreadable =
@@ -35,19 +25,23 @@ pub(super) fn effects(json: &str) -> Result<Effects, String> {
     if !answer.ok {
         return Err(text(answer.response));
     }
-    let response: Response = serde_json::from_value(answer.response).map_err(unreadable)?;
-    if !matches!(&response.error, Value::Null | Value::Bool(false)) && response.error != Value::String(String::new()) {
-        return Err(text(response.error));
+    let Value::Object(mut response) = answer.response else {
+        return Err("the module answered with something that is not AO's JSON: its response is no object".to_owned());
+    };
+    let mut take = |name: &str| response.swap_remove(name).unwrap_or_default();
+    let error = take("Error");
+    if !matches!(&error, Value::Null | Value::Bool(false)) && error != Value::String(String::new()) {
+        return Err(text(error));
     }
-    let output = output(response.output);
+    let output = output(take("Output"));
     if output.data.ends_with(OUT_OF_MEMORY) {
         return Err(output.data);
     }
-    let (patches, messages): (Vec<Value>, Vec<Value>) = list(response.messages).into_iter().partition(is_patch);
+    let (patches, messages): (Vec<Value>, Vec<Value>) = list(take("Messages")).into_iter().partition(is_patch);
     Ok(Effects {
         messages: messages.into_iter().filter_map(message).collect(),
-        spawns: list(response.spawns).into_iter().filter_map(spawn).collect(),
-        assignments: list(response.assignments).into_iter().filter_map(assigned).collect(),
+        spawns: list(take("Spawns")).into_iter().filter_map(spawn).collect(),
+        assignments: list(take("Assignments")).into_iter().filter_map(assigned).collect(),
         output,
         patches: patches.into_iter().map(patch).collect(),
         ..Effects::default()

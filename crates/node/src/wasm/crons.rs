@@ -1,4 +1,5 @@
-//! The clocks that a process asks for in the tags of its spawn: `Cron-Interval`, then the `Cron-Tag-…` of its ticks.
+//! The clocks that a process asks for in the tags of its spawn: `Cron-Interval`, then the `Cron-Tag-…` of its ticks. AO's
+//! compute unit stops a process whose clocks it cannot read; here it is not spawned.
 
 use ao::Tags;
 
@@ -42,6 +43,33 @@ pub(super) fn of(tags: &Tags) -> Vec<Cron> {
     crons.into_iter().flatten().collect()
 }
 
+/// Why the clocks in the tags of a spawn cannot be: the tag, and what is wrong with it.
+pub(crate) fn check(tags: &Tags) -> Result<(), (String, String)> {
+    let mut count = 0;
+    for tag in tags {
+        if tag.is_named("Cron-Interval") {
+            count += 1;
+            if period_ms(&tag.value).is_none() {
+                let units = "seconds, minutes, hours, days, weeks or blocks";
+                let reason = format!(
+                    "'{:.40}' is no period: it is a number and its unit, as in 5-minutes, of {units}",
+                    tag.value
+                );
+                return Err((tag.name.clone(), reason));
+            }
+            if count > CRONS_MAX {
+                return Err((tag.name.clone(), format!("a process has at most {CRONS_MAX} clocks")));
+            }
+        } else if strip(&tag.name).is_some() && count == 0 {
+            return Err((
+                tag.name.clone(),
+                "it stands before any Cron-Interval, and belongs to the one before it".to_owned(),
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// The tags of the clock of that name.
 pub(super) fn tags_of<'a>(crons: &'a [Cron], name: &str) -> Option<&'a Tags> {
     crons.iter().find(|cron| cron.name == name).map(|cron| &cron.tags)
@@ -81,8 +109,24 @@ mod tests {
             .with("Cron-Tag-Action", "Never")
             .with("Cron-Interval", "1-hour")
             .with("Cron-Tag-Action", "Hour");
+        assert_eq!(check(&tags).unwrap_err().0, "Cron-Interval");
         let crons = of(&tags);
         assert_eq!(crons.iter().map(|cron| cron.every_ms).collect::<Vec<_>>(), [300_000, 3_600_000]);
         assert_eq!(tags_of(&crons, &crons[1].name).unwrap().get("Action"), Some("Hour"));
+    }
+
+    #[test]
+    fn what_is_no_clock_is_named() {
+        let clock = |value: &str| Tags::new().with("Cron-Interval", value);
+        for good in ["1-second", "10-blocks", "2-weeks"] {
+            assert_eq!(check(&clock(good)), Ok(()), "{good}");
+        }
+        for bad in ["1-month", "0-minutes", "minutes", "-5-minutes", "5 minutes", "1.5-hours"] {
+            assert!(check(&clock(bad)).unwrap_err().1.contains("5-minutes"), "{bad}");
+        }
+        let early = Tags::new().with("cron-tag-Action", "Tick").with("Cron-Interval", "5-minutes");
+        assert!(check(&early).unwrap_err().1.contains("before any Cron-Interval"));
+        let many: Tags = (0..=CRONS_MAX).map(|_| ao::Tag::new("Cron-Interval", "5-minutes")).collect();
+        assert!(check(&many).unwrap_err().1.contains("at most 16"));
     }
 }

@@ -1,7 +1,10 @@
 //! A message and its process as AO's modules are given them: JSON with the keys of AO's compute unit.
 
+use std::borrow::Cow;
+
 use ao::{Id, Message, MessageKind, Tags};
 use processes::Env;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::crons::{self, Cron};
@@ -40,7 +43,8 @@ pub(super) fn message(message: &Message, env: &Env, crons: &[Cron]) -> String {
     lacking("Variant", "ao.TN.1");
     lacking("Type", if is_spawn { "Process" } else { "Message" });
     let mut from = message.from;
-    if message.kind == MessageKind::Pushed {
+    // A process that another has spawned is told so as well.
+    if message.kind == MessageKind::Pushed || (is_spawn && message.pushed_for != message.id) {
         // A parent waits for the news of its child from itself: AO's messenger unit sends it in the parent's name.
         if message.from == env.node && message.action() == "Spawned" {
             from = env.process;
@@ -49,31 +53,53 @@ pub(super) fn message(message: &Message, env: &Env, crons: &[Cron]) -> String {
         lacking("Pushed-For", &message.pushed_for.to_string());
     }
     let owner = if from == message.from { message.owner } else { from };
-    let mut value = json!({
-        "Id": message.id,
-        "Signature": "",
-        "Data": String::from_utf8_lossy(&message.data),
-        "Owner": owner,
-        "Anchor": message.anchor,
-        "From": from,
-        "Tags": tags,
-        "Target": message.target,
-        "Epoch": 0,
-        "Nonce": message.slot,
-        "Timestamp": message.timestamp_ms,
-        "Block-Height": message.block_height,
-        "Hash-Chain": "",
-        "Cron": false,
-    });
-    if let Value::Object(fields) = &mut value {
-        if owner != from {
-            fields.insert("Forwarded-By".to_owned(), json!(owner));
-        }
-        if message.read_only {
-            fields.insert("Read-Only".to_owned(), Value::Bool(true));
-        }
-    }
-    value.to_string()
+    let given = Given {
+        id: message.id,
+        signature: "",
+        data: String::from_utf8_lossy(&message.data),
+        owner,
+        anchor: &message.anchor,
+        from,
+        tags,
+        target: message.target,
+        epoch: 0,
+        nonce: message.slot,
+        timestamp: message.timestamp_ms,
+        block_height: message.block_height,
+        hash_chain: "",
+        cron: false,
+        forwarded_by: (owner != from).then_some(owner),
+        read_only: message.read_only,
+    };
+    // A struct of texts and numbers always becomes JSON.
+    serde_json::to_string(&given).unwrap_or_default()
+}
+
+/// A message as a module is given it. The order of the fields is that in which Lua puts them into its tables, so that it
+/// stays as it is.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Given<'a> {
+    id: Id,
+    signature: &'static str,
+    data: Cow<'a, str>,
+    owner: Id,
+    anchor: &'a str,
+    from: Id,
+    tags: Tags,
+    target: Id,
+    epoch: u64,
+    nonce: u64,
+    timestamp: u64,
+    #[serde(rename = "Block-Height")]
+    block_height: u64,
+    #[serde(rename = "Hash-Chain")]
+    hash_chain: &'static str,
+    cron: bool,
+    #[serde(rename = "Forwarded-By", skip_serializing_if = "Option::is_none")]
+    forwarded_by: Option<Id>,
+    #[serde(rename = "Read-Only", skip_serializing_if = "std::ops::Not::not")]
+    read_only: bool,
 }
 
 /// A tick comes from the owner of the process, with the tags of its clock and nothing else.

@@ -38,6 +38,7 @@ use engine::Machine;
 use instance::{Program, Sandbox};
 use library::{Facts, Library};
 
+pub(crate) use crons::check as check_clocks;
 pub use library::{MODULE_FORMATS, ModuleError, add_module, default_format};
 pub(crate) use process::{Failure, Process};
 

@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use ao::{Effects, Message, Tags};
+use ao::{Effects, Id, Message, Tags};
 use processes::Env;
 use rusqlite::Connection;
 
@@ -68,6 +68,8 @@ struct Hot {
     /// The last slot that it has handled.
     slot: Option<u64>,
     base: Image,
+    /// Bytes of the pages of `base`.
+    held_bytes: usize,
     /// What was handled since `base`.
     since: Vec<Input>,
     work: Duration,
@@ -97,6 +99,11 @@ impl Process {
     /// The name of its module, or its id.
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Its module.
+    pub(crate) const fn module(&self) -> Id {
+        self.module.id
     }
 
     /// Its clocks.
@@ -232,7 +239,7 @@ impl Process {
         if hot.unwritten >= limits::WASM_SNAPSHOT_MESSAGES || hot.unwritten_work >= work_max {
             hot.write(connection).map_err(|error| error.to_string())?;
         }
-        self.host.used(self.env.process, hot.base.held_bytes(), hot.unwritten > 0);
+        self.host.used(self.env.process, hot.held_bytes, hot.unwritten > 0);
         Ok(())
     }
 
@@ -264,6 +271,7 @@ impl Hot {
         Self {
             instance,
             slot,
+            held_bytes: base.held_bytes(),
             base,
             since: Vec::new(),
             work: Duration::ZERO,
@@ -289,6 +297,7 @@ impl Hot {
     fn keep(&mut self) {
         if !self.since.is_empty() {
             self.base = self.instance.image(&self.base);
+            self.held_bytes = self.base.held_bytes();
             self.since.clear();
             self.work = Duration::ZERO;
         }

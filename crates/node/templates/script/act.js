@@ -1,6 +1,6 @@
 // Joining and funding from the page: a key, a form, a signed message, and what came of it.
 
-import { keyOf, walletKey } from './item.js'
+import { WALLET_BYTES_MAX, keyOf, walletKey } from './item.js'
 import { notice, send, upload } from './node.js'
 
 const DENOMINATION = 12
@@ -13,6 +13,9 @@ const go = element('go')
 const given = name => form.getAttribute(`data-${name}`)
 let key = null
 
+/** What a wallet refuses it refuses with a text, and not with an error. */
+const reasonOf = refused => typeof refused === 'string' ? refused : refused?.message ?? 'no reason was given'
+
 /** Whose key it is, or why there is none. */
 async function take (making) {
   const who = element('who')
@@ -21,7 +24,7 @@ async function take (making) {
     who.textContent = `Signing as ${key.address}`
   } catch (error) {
     key = null
-    who.textContent = `No key: ${error.message}`
+    who.textContent = `No key: ${reasonOf(error)}`
   }
   go.disabled = key === null
 }
@@ -44,6 +47,8 @@ function offerWallet () {
   if (!window.arweaveWallet || !connect.hidden) return
   connect.hidden = false
   connect.addEventListener('click', () => take(() => walletKey(window.arweaveWallet)))
+  // Another account of the same wallet was chosen.
+  window.addEventListener('walletSwitch', () => { if (key?.isWallet) take(() => walletKey(window.arweaveWallet)) })
 }
 window.addEventListener('arweaveWalletLoaded', offerWallet)
 offerWallet()
@@ -66,17 +71,28 @@ function progress (share, what) {
   if (said.textContent !== text) said.textContent = text
 }
 
-async function join () {
-  const [pool, benchmark] = [given('pool'), given('benchmark')]
+/** The model that is entered: uploaded now, or before. */
+async function theModel () {
   const file = element('file').files[0]
+  if (file && key.isWallet && file.size > WALLET_BYTES_MAX) {
+    const most = WALLET_BYTES_MAX / 1024 / 1024
+    throw new Error(`a wallet signs files of up to ${most} MiB. Upload it from a shell (aobench model upload) and give its id here`)
+  }
   const model = file ? await upload(key, file, progress) : element('model').value.trim()
   if (!model) throw new Error('choose a file, or give the id of an upload')
   say(`Model ${model} is here. Waiting for it to be checked.`)
-  const data = JSON.stringify({ dataset: pool, model })
+  return model
+}
+
+async function join () {
+  const [pool, benchmark] = [given('pool'), given('benchmark')]
+  const documents = element('documents')?.value.trim().toLowerCase()
+  const model = documents ?? await theModel()
+  const data = JSON.stringify({ dataset: pool, ...(documents ? { documents } : { model }) })
   const message = await send(key, benchmark, [['Action', 'Join-Pool']], data)
   const tags = await notice(key.address, benchmark, message, ['Join-Response', 'Join-Error'])
   if (tags.get('Action') === 'Join-Error') throw new Error(tags.get('Error'))
-  say('Your model has joined.', { href: `/pool/${pool}/entry/${model}`, text: 'Its page' })
+  say(documents ? 'Your documents have joined.' : 'Your model has joined.', { href: `/pool/${pool}/entry/${model}`, text: 'Its page' })
 }
 
 /** Whole tokens as a text of the smallest units. */
@@ -107,7 +123,7 @@ form.addEventListener('submit', async event => {
   try {
     await (form.id === 'join' ? join() : fund())
   } catch (error) {
-    say(`It did not work: ${error.message}`)
+    say(`It did not work: ${reasonOf(error)}`)
   } finally {
     go.disabled = key === null
   }

@@ -120,14 +120,29 @@ async function edKey (jwk) {
   return { type: 2, owner, address: encode(await hash(owner)), sign }
 }
 
+const PERMISSIONS = ['ACCESS_ADDRESS', 'SIGN_TRANSACTION']
+
+/**
+ * Bytes of data that a wallet of the browser can sign: an item goes to an extension as numbers in JSON, and a message to an
+ * extension has at most 64 MiB.
+ */
+export const WALLET_BYTES_MAX = 16 * 1024 * 1024
+
 /** The wallet of the browser (Wander's `arweaveWallet`), which signs whole items itself. */
 export async function walletKey (wallet) {
-  await wallet.connect(['ACCESS_ADDRESS', 'SIGN_TRANSACTION'], { name: 'aobench' })
+  await wallet.connect(PERMISSIONS, { name: 'aobench' })
+  // Whoever connects may leave some permissions out.
+  const granted = wallet.getPermissions ? await wallet.getPermissions() : PERMISSIONS
+  const missing = PERMISSIONS.filter(permission => !granted.includes(permission))
+  if (missing.length > 0) throw new Error(`the wallet did not allow ${missing.join(' and ')}`)
   const address = await wallet.getActiveAddress()
   const signItem = async (target, tags, data) => {
     const named = tags.map(([name, value]) => ({ name, value }))
     const bytes = new Uint8Array(await wallet.signDataItem({ data, tags: named, ...(target ? { target } : {}) }))
+    if (bytes[0] !== 1 || bytes[1] !== 0) throw new Error('the wallet signed with another kind of key than RSA')
+    const signer = encode(await hash(bytes.subarray(514, 1026)))
+    if (signer !== address) throw new Error(`the wallet signed as ${signer} by now: connect it again`)
     return { bytes, id: encode(await hash(bytes.subarray(2, 514))) }
   }
-  return { address, signItem }
+  return { address, signItem, isWallet: true }
 }

@@ -8,6 +8,7 @@
     reason = "a test that cannot go on fails, and one that is skipped says so"
 )]
 
+mod http_documents;
 mod http_gateway;
 mod http_graphql;
 mod http_hyperbeam;
@@ -29,3 +30,4 @@ mod wasm_modules;
 mod wasm_packages;
 mod wasm_place;
 mod wasm_published;
+mod wasm_semantics;

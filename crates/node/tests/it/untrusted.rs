@@ -1,6 +1,7 @@
 //! What strangers send.
 
 use ao::{Id, Tags};
+use serde_json::Value;
 
 use crate::place::{Place, tag};
 
@@ -101,10 +102,20 @@ async fn a_schedule_is_a_chain_of_signed_assignments() {
     assert_eq!(edges.len(), 4);
     let chains: Vec<&str> = edges.iter().map(|edge| tag(&edge["node"]["assignment"], "Hash-Chain")).collect();
     assert_eq!(chains[0], ao::sha256(place.token.as_bytes()).to_string());
+    let names = |slot: usize| -> Vec<&str> {
+        let tags = edges[slot]["node"]["assignment"]["tags"].as_array().unwrap();
+        tags.iter().map(|tag| tag["name"].as_str().unwrap()).collect()
+    };
+    let order = "Process Epoch Nonce Hash-Chain Block-Height Timestamp Data-Protocol Type Variant";
+    assert_eq!(names(0).join(" "), order, "the process's own assignment names no message");
+    assert_eq!(names(1).join(" "), format!("{order} Message"));
     for pair in edges.windows(2) {
         let (before, after) = (&pair[0]["node"]["assignment"], &pair[1]["node"]["assignment"]);
         let id: Id = before["id"].as_str().unwrap().parse().unwrap();
         let chain: Id = tag(before, "Hash-Chain").parse().unwrap();
         assert_eq!(tag(after, "Hash-Chain"), ao::HashChain(chain).next(&id).0.to_string());
+        let number = |assignment: &Value, name: &str| tag(assignment, name).parse::<u64>().unwrap();
+        assert_eq!(number(after, "Nonce"), number(before, "Nonce") + 1);
+        assert!(number(after, "Timestamp") > number(before, "Timestamp"), "times increase");
     }
 }

@@ -65,7 +65,8 @@ impl WasmPlace {
         self.add(&file)
     }
 
-    fn item(&self, target: Option<Id>, kind: &str, tags: Tags, data: &str) -> DataItem {
+    /// An item of the wallet.
+    pub(crate) fn item(&self, target: Option<Id>, kind: &str, tags: Tags, data: &str) -> DataItem {
         let mut anchor = [b'a'; 32];
         anchor[..20].copy_from_slice(format!("{:020}", ANCHOR.fetch_add(1, Ordering::Relaxed)).as_bytes());
         let mut all = Tags::new().with("Data-Protocol", "ao").with("Type", kind).with("Variant", "ao.TN.1");

@@ -102,6 +102,7 @@ fn create(turn: &mut Turn<'_, '_>, notice: &Notice) -> Result<(), Fault> {
     turn.send(
         Outgoing::new(dataset, "Freeze-Dataset")
             .tag("Pool", pool.id)
+            .tag("End", pool.grace_end_ms)
             .tag("Reference", pool.id)
             .tag("Notify-Undeliverable", "true"),
     );

@@ -187,7 +187,8 @@ fn admit(turn: &mut Turn<'_, '_>, pool: &Pool, entry: &Entry, facts: &Facts) -> 
             .tag("Pool", pool.id)
             .tag("Model", &entry.model)
             .tag("Content-Hash", &facts.content_hash)
-            .tag("File-Hash", &facts.file_hash),
+            .tag("File-Hash", &facts.file_hash)
+            .tag("Name", &name),
     );
     let joined = Outgoing::new(entry.participant, "Join-Response").tag("Pool", pool.id).tag("Model", &entry.model);
     turn.send(joined.tag("Entry-Position", entry.position).data(format!("the model '{name}' is in the pool")));

@@ -7,7 +7,7 @@ use ao::{Id, Outgoing, Quantity};
 use rusqlite::Row;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tasks::statistics::{mcnemar_exact, paired_difference, share, wilson};
+use tasks::statistics::{mcnemar_exact, paired_difference, share, wilson_of_points};
 
 use super::competitor::Competitor;
 use super::entry::{self, Entry};
@@ -173,7 +173,7 @@ fn placed(row: &Row<'_>) -> rusqlite::Result<Value> {
     let text = |index| row.get::<_, Option<String>>(index);
     let number = |index| row.get::<_, u64>(index);
     let (correct, answered, points) = (number(7)?, number(8)?, number(19)?.max(1));
-    let interval = wilson(correct / points, answered);
+    let interval = wilson_of_points(correct, points, answered);
     Ok(json!({
         "id": number(0)?,
         "pool": text(1)?,

@@ -5,7 +5,7 @@ use ao::{Message, Outgoing};
 use rusqlite::Row;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tasks::statistics::{minimum_detectable_difference, share, wilson};
+use tasks::statistics::{minimum_detectable_difference, share, wilson_of_points};
 
 use super::allocation::Allocation;
 use super::entry::{self, Entry};
@@ -161,7 +161,7 @@ pub(super) fn pool(store: &Store<'_>, pool: &Pool) -> Result<Value, Fault> {
 fn leader(store: &Store<'_>, pool: &Pool) -> Result<Option<Value>, Fault> {
     Ok(entry::leader(store, pool)?.map(|leader| {
         let (correct, answered) = (leader.correct(pool), leader.score.answered);
-        let interval = wilson(u64::from(correct / pool.points), answered.into());
+        let interval = wilson_of_points(correct.into(), pool.points.into(), answered.into());
         json!({
             "model": leader.model,
             "name": leader.name,
@@ -175,8 +175,7 @@ fn leader(store: &Store<'_>, pool: &Pool) -> Result<Option<Value>, Fault> {
 /// progress.
 pub(super) fn row(pool: &Pool, entry: &Entry, ranked: Option<&Ranked>) -> Value {
     let (correct, score) = (entry.correct(pool), entry.score);
-    // A question of several points counts as a part of one right answer: no spread of points is wider than all or nothing.
-    let interval = wilson(u64::from(correct / pool.points), score.answered.into());
+    let interval = wilson_of_points(correct.into(), pool.points.into(), score.answered.into());
     json!({
         "rank": ranked.map(|ranked| ranked.rank),
         "group": ranked.map(|ranked| ranked.group + 1),

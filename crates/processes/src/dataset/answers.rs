@@ -126,6 +126,7 @@ fn keep(turn: &mut Turn<'_, '_>, task: &PoolTask, batch: &Batch, response: &Infe
     )?;
     turn.say(format!("{} answers are kept", response.results.len()));
     let counts = score::counts(turn.store, batch.file.id)?;
+    score::keep(turn.store, batch.file.id, &counts)?;
     if counts.answered == counts.total {
         let sql = "UPDATE model_files SET status = ?, reason = '', budget = 0 WHERE id = ?";
         turn.store.execute(sql, (COMPLETE, batch.file.id))?;

@@ -48,7 +48,8 @@ pub(super) fn benchmark(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
     if turn.is_from(turn.settings.benchmark) {
         let pool: Id = parsed(turn.message, "Pool")?;
         let content_hash = hash(turn, "Content-Hash")?;
-        let facts = Facts { content_hash, file_hash: hash(turn, "File-Hash")?, name: String::new() };
+        let name = turn.message.tag("Name").unwrap_or_default().to_owned();
+        let facts = Facts { content_hash, file_hash: hash(turn, "File-Hash")?, name };
         let frozen: Option<u64> = turn.store.value("SELECT frozen_ms FROM dataset", [])?;
         if frozen.is_none() {
             return Err(Fault::Refused(

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::turn::Turn;
 use super::views::page;
-use super::{models, score};
+use super::{loading, models, score};
 use crate::Fault;
 use crate::limits::{PROGRESS_MODELS_MAX, QUESTIONS_PAGE_MAX, RESULTS_BYTES_MAX};
 use crate::payload::required;
@@ -53,9 +53,9 @@ pub(super) fn progress(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
                WHERE pool = ? AND status = ? ORDER BY model_file LIMIT ?";
     let running = (pool, models::EVALUATING, PROGRESS_MODELS_MAX);
     let running: Vec<(String, i64)> = turn.store.all(sql, running, |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let mut rows = Vec::with_capacity(running.len());
+    let (mut rows, total) = (Vec::with_capacity(running.len()), loading::count(turn)?);
     for (model, file) in running {
-        let counts = score::counts(turn.store, file)?;
+        let counts = score::kept(turn.store, file, total)?;
         rows.push(json!({
             "model": model,
             "correct": counts.correct,

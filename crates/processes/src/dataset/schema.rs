@@ -42,7 +42,11 @@ CREATE TABLE model_files (
     status        TEXT NOT NULL,               -- evaluating, complete or failed
     reason        TEXT NOT NULL,               -- why it failed
     budget        INTEGER NOT NULL,            -- inferences that may still be asked for before the next tick
-    since_ms      INTEGER NOT NULL
+    since_ms      INTEGER NOT NULL,
+    correct         INTEGER NOT NULL DEFAULT 0,   -- counted when answers come, so that showing many models reads no answers
+    lenient_correct INTEGER NOT NULL DEFAULT 0,
+    answered        INTEGER NOT NULL DEFAULT 0,
+    unparsed        INTEGER NOT NULL DEFAULT 0
 );
 CREATE TABLE requests (
     pool        TEXT NOT NULL,                 -- whose entry it is; empty: asked for by the owner

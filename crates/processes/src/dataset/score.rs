@@ -57,6 +57,32 @@ pub(super) fn counts(store: &Store<'_>, file: i64) -> Result<Counts, Fault> {
     found.ok_or_else(|| Fault::NotFound { what: "model", name: file.to_string() })
 }
 
+/// The same as they were counted when the last answers came, out of `total` questions: for showing many models.
+pub(super) fn kept(store: &Store<'_>, file: i64, total: u64) -> Result<Counts, Fault> {
+    let sql = "SELECT correct, lenient_correct, answered, unparsed,
+                      (SELECT coalesce(sum(questions), 0) FROM batches
+                       WHERE model_file = ?1 AND batches.status = 'in-flight')
+               FROM model_files WHERE id = ?1";
+    let found = store.first(sql, [file], |row| {
+        Ok(Counts {
+            correct: row.get(0)?,
+            lenient_correct: row.get(1)?,
+            answered: row.get(2)?,
+            unparsed: row.get(3)?,
+            in_flight: row.get(4)?,
+            total,
+        })
+    })?;
+    found.ok_or_else(|| Fault::NotFound { what: "model", name: file.to_string() })
+}
+
+/// Keeps what was counted.
+pub(super) fn keep(store: &mut Store<'_>, file: i64, counts: &Counts) -> Result<(), Fault> {
+    let sql = "UPDATE model_files SET correct = ?, lenient_correct = ?, answered = ?, unparsed = ? WHERE id = ?";
+    store.execute(sql, (counts.correct, counts.lenient_correct, counts.answered, counts.unparsed, file))?;
+    Ok(())
+}
+
 /// `Score`: how far a model is, for anybody who asks.
 pub(super) fn answer(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
     let (pool, model, file) = asked(turn)?;

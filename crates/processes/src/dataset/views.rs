@@ -105,16 +105,22 @@ pub(super) fn info(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// `Get-Models`: the models with their scores, a page at a time.
+/// `Get-Models`: the models with their scores, a page at a time, in the order in which they came; with the tag `By` = `score`
+/// the best of those that are complete first, `From-Id` then being how many of them come before the page.
 pub(super) fn models(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
     let page = page(turn);
     let limit = page.limit.unwrap_or(MODELS_PAGE_MAX).clamp(1, MODELS_PAGE_MAX);
-    let sql = "SELECT id, iif(name = '', model, name), content_hash FROM model_files WHERE id > ? ORDER BY id LIMIT ?";
+    let by_number = "SELECT id, iif(name = '', model, name), content_hash FROM model_files
+                     WHERE id > ? ORDER BY id LIMIT ?";
+    let by_score = "SELECT id, iif(name = '', model, name), content_hash FROM model_files
+                    ORDER BY status = 'complete' DESC, correct DESC, id LIMIT ?2 OFFSET ?1";
+    let sql = if turn.message.tag("By") == Some("score") { by_score } else { by_number };
+    let total = loading::count(turn)?;
     let texts = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?));
     let mut models = Vec::new();
     for (id, name, content_hash) in turn.store.all(sql, (page.from, limit), texts)? {
         let file = models::by_id(turn.store, id)?;
-        let counts = score::counts(turn.store, id)?;
+        let counts = score::kept(turn.store, id, total)?;
         let pools = "SELECT pool FROM requests WHERE model_file = ? AND pool <> '' ORDER BY pool LIMIT 10";
         let pools = turn.store.all(pools, [id], |row| row.get::<_, String>(0))?;
         models.push(json!({

@@ -39,7 +39,7 @@ use crate::{Env, Fault, Module, Publication, Store};
 
 /// The actions of a knowledge process for people, as an error names them.
 const ACTIONS: &str =
-    "Info, Get-Datasets, Inspect-Dataset, Create-Dataset, Delete-Dataset, Search-Prompt and Set-Model";
+    "Info, Get-Datasets, Get-Documents, Inspect-Dataset, Create-Dataset, Delete-Dataset, Search-Prompt and Set-Model";
 
 /// The knowledge module.
 #[derive(Debug, Clone, Copy)]
@@ -82,6 +82,7 @@ fn answer(turn: &mut Turn<'_, '_>) -> Result<bool, Fault> {
     match turn.message.action() {
         "Info" => views::info(turn)?,
         "Get-Datasets" => views::datasets(turn)?,
+        "Get-Documents" => views::documents(turn)?,
         "Inspect-Dataset" => views::inspect(turn)?,
         _ => return Ok(false),
     }

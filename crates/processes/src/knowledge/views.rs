@@ -6,7 +6,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::creating::Dataset;
-use super::limits::{DATASETS_PAGE_MAX, FAILURES_SHOWN, REFERENCE_BYTES_MAX};
+use super::limits::{DATASETS_PAGE_MAX, FAILURES_SHOWN, REFERENCE_BYTES_MAX, RESULTS_BYTES_MAX, RESULTS_MAX};
+use super::settings::bad;
 use super::turn::Turn;
 use super::{answers, creating, vectors};
 use crate::payload::{quoted, required};
@@ -75,6 +76,7 @@ pub(super) fn datasets(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
     for (known, bytes, created_ms) in turn.store.all(sql, (from, limit.clamp(1, DATASETS_PAGE_MAX)), read)? {
         let mut dataset = progress(turn.store, &known)?;
         dataset["id"] = known.id.into();
+        dataset["digest"] = known.digest.into();
         dataset["owner"] = known.owner.into();
         dataset["bytes"] = bytes.into();
         dataset["created_ms"] = created_ms.into();
@@ -82,6 +84,33 @@ pub(super) fn datasets(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
         datasets.push(dataset);
     }
     turn.answer("Get-Datasets-Response", &Value::Array(datasets));
+    Ok(())
+}
+
+/// `Get-Documents`: the documents of the dataset in the tag `Dataset-Hash` whose numbers stand in the tag `Numbers`, with commas
+/// between, in that order; a number of which there is none is left out.
+pub(super) fn documents(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
+    let dataset = creating::named(turn.store, required(turn.message, "Dataset-Hash")?)?;
+    let asked = required(turn.message, "Numbers")?;
+    let numbers: Option<Vec<u64>> = asked.split(',').map(|number| number.trim().parse().ok()).collect();
+    let few = numbers.filter(|numbers| numbers.len() as u64 <= RESULTS_MAX);
+    let numbers = few.ok_or_else(|| {
+        bad("Numbers", asked, &format!("it is up to {RESULTS_MAX} whole numbers with commas between"))
+    })?;
+    let sql = "SELECT content, meta FROM documents WHERE dataset = ? AND number = ?";
+    let (mut found, mut bytes) = (Vec::new(), 0);
+    for number in numbers {
+        let texts = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?));
+        let Some((content, meta)) = turn.store.first(sql, (dataset.id, number), texts)? else { continue };
+        let meta: Value = serde_json::from_str(&meta).unwrap_or_default();
+        let document = json!({ "number": number, "content": content, "meta": meta });
+        bytes += document.to_string().len();
+        if bytes > RESULTS_BYTES_MAX && !found.is_empty() {
+            break;
+        }
+        found.push(document);
+    }
+    turn.answer("Get-Documents-Response", &Value::Array(found));
     Ok(())
 }
 

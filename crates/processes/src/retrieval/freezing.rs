@@ -5,20 +5,23 @@ use ao::{Id, Outgoing, hash_parts};
 use serde_json::json;
 
 use super::limits::POINTS;
-use super::loading;
 use super::turn::Turn;
+use super::{loading, showing};
 use crate::Fault;
-use crate::payload::parsed;
+use crate::payload::{optional, parsed};
 
 /// `Freeze-Dataset`: the benchmark process opens a pool. Whoever may not, or cannot, is told so by a Dataset-Error, so
 /// that the money of the pool goes back at once.
 pub(super) fn freeze_dataset(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
     let pool: Id = parsed(turn.message, "Pool")?;
+    let end_ms: u64 = optional(turn.message, "End")?.unwrap_or_default();
     let questions = loading::count(turn)?;
     let reason = if turn.settings.benchmark != Some(turn.message.from) {
         Some("this dataset does not take pools of that benchmark process: its tag Benchmark names another")
     } else if questions == 0 {
         Some("this dataset has no questions: its owner has to load them first")
+    } else if showing::are_shown(turn)? {
+        Some("the questions of this dataset are public by now: a set could be made for them; a pool needs new ones")
     } else {
         None
     };
@@ -28,6 +31,7 @@ pub(super) fn freeze_dataset(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
         return Ok(());
     }
     let content_hash = freeze(turn)?;
+    showing::keep_end(turn, &pool, end_ms)?;
     let data = json!({
         "questions": questions,
         "content_hash": content_hash,

@@ -2,6 +2,7 @@
 //! scores counts. A judge that gives no score is asked again, and is never a zero.
 
 use ao::Outgoing;
+use serde_json::json;
 use tasks::judge::{CONTEXT_BYTES_MAX, JudgeRequest, SCORE_MAX, protocol, verdict};
 
 use super::asking::{self, Try};
@@ -14,7 +15,7 @@ pub(super) fn ask(turn: &mut Turn<'_, '_>, searched: Try, contents: &[String]) -
     let mut context = contents.iter().take(turn.settings.documents).cloned().collect::<Vec<_>>().join("\n\n");
     context.truncate(context.floor_char_boundary(CONTEXT_BYTES_MAX));
     if context.trim().is_empty() {
-        return answered(turn, searched, 0, 0);
+        return answered(turn, searched, &[], 0, 0);
     }
     let sql = "SELECT question, expected_response FROM questions WHERE id = ?";
     let texts = turn.store.first(sql, [searched.question], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -68,17 +69,18 @@ pub(super) fn judged(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
     let sql = "SELECT score FROM votes WHERE entry = ? AND question = ? ORDER BY judge";
     let votes = turn.store.all(sql, (judged.entry, judged.question), |row| row.get::<_, Option<u8>>(0))?;
     let scores: Option<Vec<u8>> = votes.into_iter().collect();
-    match scores.as_deref().and_then(verdict) {
-        Some(verdict) => answered(turn, judged, verdict.score, verdict.spread),
+    let Some(scores) = scores else { return Ok(()) };
+    match verdict(&scores) {
+        Some(verdict) => answered(turn, judged, &scores, verdict.score, verdict.spread),
         None => Ok(()),
     }
 }
 
 /// A question has its score. With the last one the evaluation is complete, and the pool is told.
-fn answered(turn: &mut Turn<'_, '_>, judged: Try, score: u8, spread: u8) -> Result<(), Fault> {
+fn answered(turn: &mut Turn<'_, '_>, judged: Try, scores: &[u8], score: u8, spread: u8) -> Result<(), Fault> {
     turn.store.execute(
-        "UPDATE judgements SET status = 'answered', score = ?, spread = ? WHERE entry = ? AND question = ?",
-        (score, spread, judged.entry, judged.question),
+        "UPDATE judgements SET status = 'answered', score = ?, spread = ?, scores = ? WHERE entry = ? AND question = ?",
+        (score, spread, json!(scores).to_string(), judged.entry, judged.question),
     )?;
     turn.store.execute("DELETE FROM votes WHERE entry = ? AND question = ?", (judged.entry, judged.question))?;
     turn.store.execute(

@@ -5,7 +5,8 @@
 //! found are judged against the response that was expected (0 to 10, by one or more judges of a herder; their median
 //! counts), and the points of all questions are the score.
 //!
-//! - `loading`, `freezing`: the questions, until they can change no more. They are shown to nobody here.
+//! - `loading`, `freezing`: the questions, until they can change no more.
+//! - `showing`: they are shown to nobody, until their owner shows them to everybody after the last pool.
 //! - `entering`: which sets compete, whose they are, and what exactly they are.
 //! - `asking`, `searching`, `judging`: the way of a question to the documents, and of those to a judge.
 //! - `metrics` (pure), `score`, `views`: what became of it.
@@ -21,6 +22,7 @@ mod schema;
 mod score;
 mod searching;
 mod settings;
+mod showing;
 mod turn;
 mod views;
 
@@ -31,7 +33,7 @@ use crate::payload::quoted;
 use crate::{Env, Fault, Module, Store};
 
 /// The actions of a retrieval process for people, as an error names them.
-const ACTIONS: &str = "Info, Score, Results, Load-Data and Evaluate";
+const ACTIONS: &str = "Info, Score, Progress, Results, Load-Data, Show-Questions and Evaluate";
 
 /// The retrieval module.
 #[derive(Debug, Clone, Copy)]
@@ -63,6 +65,7 @@ fn answer(turn: &mut Turn<'_, '_>) -> Result<bool, Fault> {
     match turn.message.action() {
         "Info" => views::info(turn)?,
         "Score" => score::answer(turn)?,
+        "Progress" => score::progress(turn)?,
         "Results" => views::results(turn)?,
         _ => return Ok(false),
     }
@@ -73,6 +76,7 @@ fn answer(turn: &mut Turn<'_, '_>) -> Result<bool, Fault> {
 fn change(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
     match turn.message.action() {
         "Load-Data" => loading::load_data(turn),
+        "Show-Questions" => showing::show_questions(turn),
         "Freeze-Dataset" => freezing::freeze_dataset(turn),
         "Inspect-Model" => entering::inspect(turn),
         "Dataset-Facts" => entering::dataset_facts(turn),

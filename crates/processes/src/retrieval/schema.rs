@@ -7,9 +7,14 @@ const TABLES: &str = "
 CREATE TABLE dataset (
     only          INTEGER PRIMARY KEY CHECK (only = 1),
     content_hash  TEXT,                -- of all questions, from the first pool on
-    frozen_ms     INTEGER
+    frozen_ms     INTEGER,
+    shown_ms      INTEGER              -- when its owner showed the questions to everybody
 );
 INSERT INTO dataset (only) VALUES (1);
+CREATE TABLE pools (
+    pool    TEXT PRIMARY KEY,
+    end_ms  INTEGER NOT NULL           -- until when sets can compete in it, evaluations that are waited for included
+) WITHOUT ROWID;
 CREATE TABLE questions (
     id                 INTEGER PRIMARY KEY,   -- 1, 2, 3 ... in the order of loading
     question           TEXT NOT NULL,
@@ -43,6 +48,8 @@ CREATE TABLE judgements (
     due_ms    INTEGER NOT NULL,          -- waiting: not tried before
     score     INTEGER,                   -- answered: the median of the votes, 0 to 10
     spread    INTEGER,
+    scores    TEXT,                      -- JSON: of each judge
+    found     TEXT,                      -- JSON: [number, similarity] of the documents that were found, the best first
     ranks     TEXT,                      -- JSON: of each piece of evidence the first document that holds it, or null
     PRIMARY KEY (entry, question)
 ) WITHOUT ROWID;

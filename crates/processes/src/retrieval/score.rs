@@ -9,7 +9,7 @@ use tasks::statistics::share;
 use super::limits::POINTS;
 use super::metrics::{MILLION, Sums};
 use super::turn::Turn;
-use crate::limits::REPORTS_PER_MESSAGE;
+use crate::limits::{PROGRESS_MODELS_MAX, REPORTS_PER_MESSAGE};
 use crate::payload::{optional, quoted, required};
 use crate::{Fault, Store};
 
@@ -59,6 +59,28 @@ pub(super) fn report_due(turn: &mut Turn<'_, '_>) -> Result<bool, Fault> {
         turn.store.execute("UPDATE entries SET report_due = 0 WHERE id = ?", [entry.id])?;
     }
     Ok(false)
+}
+
+/// `Progress` of the pool in the tag `Pool`: its entries whose evaluation runs, each with what is answered so far.
+pub(super) fn progress(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
+    let pool = required(turn.message, "Pool")?;
+    let sql = "SELECT documents, coalesce(sum(score), 0), sum(judgements.status = 'answered'),
+                      sum(judgements.status IN ('searching', 'judging')), count(*)
+               FROM entries JOIN judgements ON judgements.entry = entries.id
+               WHERE pool = ? AND entries.status = 'evaluating' GROUP BY entries.id ORDER BY entries.id LIMIT ?";
+    let rows = turn.store.all(sql, (pool, PROGRESS_MODELS_MAX), |row| {
+        let number = |index| row.get::<_, u64>(index);
+        Ok(json!({
+            "model": row.get::<_, String>(0)?,
+            "correct": number(1)?,
+            "answered": number(2)?,
+            "unparsed": 0,
+            "in_flight": number(3)?,
+            "total": number(4)?,
+        }))
+    })?;
+    turn.answer("Progress-Response", &Value::Array(rows));
+    Ok(())
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Entry> {

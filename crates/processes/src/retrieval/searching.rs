@@ -21,6 +21,10 @@ struct Found {
 
 #[derive(Debug, Deserialize)]
 struct Document {
+    /// Its place in the set, from 1.
+    number: u64,
+    /// How like the question it is, -1 to 1.
+    score: f64,
     content: String,
 }
 
@@ -55,17 +59,18 @@ pub(super) fn found(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
         turn.say(reason);
         return asking::put_off(turn, searched, turn.now_ms() + PENDING_MS, searched.attempt - 1);
     }
+    let places: Vec<(u64, f64)> = found.documents.iter().map(|document| (document.number, document.score)).collect();
     let contents: Vec<String> = found.documents.into_iter().map(|document| document.content).collect();
-    keep_ranks(turn, searched, &contents)?;
+    keep_found(turn, searched, &places, &contents)?;
     judging::ask(turn, searched, &contents)
 }
 
-fn keep_ranks(turn: &mut Turn<'_, '_>, searched: Try, contents: &[String]) -> Result<(), Fault> {
+fn keep_found(turn: &mut Turn<'_, '_>, searched: Try, places: &[(u64, f64)], contents: &[String]) -> Result<(), Fault> {
     let evidence: String = turn.store.value("SELECT evidence FROM questions WHERE id = ?", [searched.question])?;
     // This process wrote it as JSON.
     let evidence: Vec<String> = serde_json::from_str(&evidence).unwrap_or_default();
     let ranks = json!(ranks(&evidence, contents)).to_string();
-    let sql = "UPDATE judgements SET ranks = ? WHERE entry = ? AND question = ?";
-    turn.store.execute(sql, (ranks, searched.entry, searched.question))?;
+    let sql = "UPDATE judgements SET found = ?, ranks = ? WHERE entry = ? AND question = ?";
+    turn.store.execute(sql, (json!(places).to_string(), ranks, searched.entry, searched.question))?;
     Ok(())
 }

@@ -1,11 +1,14 @@
-//! What a retrieval process shows: itself, and the points of each question. The questions themselves it shows to nobody.
+//! What a retrieval process shows: itself, and the points of each question. The questions themselves it shows to nobody
+//! before their owner has shown them to everybody.
 
+use rusqlite::Row;
 use serde_json::{Value, json};
 
 use super::limits::{POINTS, RESULTS_PAGE_MAX};
 use super::turn::Turn;
-use super::{loading, score};
+use super::{loading, score, showing};
 use crate::Fault;
+use crate::limits::RESULTS_BYTES_MAX;
 use crate::payload::optional;
 
 /// `Info`: what this process is.
@@ -25,8 +28,10 @@ pub(super) fn info(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
         "entries": entries,
         "competitors": "documents",
         "frozen": frozen_ms.is_some(),
+        "shown": showing::are_shown(turn)?,
         "content_hash": content_hash,
         "protocol": settings.protocol(),
+        "judge_protocol": tasks::judge::protocol(),
         "judges": settings.judges,
         "documents": settings.documents,
         "herder": settings.herder,
@@ -38,24 +43,46 @@ pub(super) fn info(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// `Results`: the points of each question for an entry, by number, a page at a time (`From`, `Limit`).
+/// `Results`: the points of each question for an entry, by number, a page at a time (`From`, `Limit`): what each judge said,
+/// which documents were found and how like the question they are, and the ranks of the evidence. Questions, expected
+/// responses and evidence once they are shown.
 pub(super) fn results(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
     let entry = score::asked_id(turn)?;
     let from: u64 = optional(turn.message, "From")?.unwrap_or_default();
     let limit: u64 = optional(turn.message, "Limit")?.unwrap_or(RESULTS_PAGE_MAX);
-    let sql = "SELECT question, status, attempts, score, spread, ranks FROM judgements
-               WHERE entry = ? AND question > ? ORDER BY question LIMIT ?";
-    let rows = turn.store.all(sql, (entry, from, limit.clamp(1, RESULTS_PAGE_MAX)), |row| {
-        let ranks: Option<String> = row.get(5)?;
-        Ok(json!({
-            "question": row.get::<_, u64>(0)?,
-            "status": row.get::<_, String>(1)?,
-            "attempts": row.get::<_, u64>(2)?,
-            "score": row.get::<_, Option<u8>>(3)?,
-            "spread": row.get::<_, Option<u8>>(4)?,
-            "ranks": ranks.and_then(|ranks| serde_json::from_str::<Value>(&ranks).ok()),
-        }))
-    })?;
-    turn.answer("Results-Response", &Value::Array(rows));
+    let sql = "SELECT judgements.question, status, attempts, score, spread, scores, found, ranks,
+                      iif(?4, questions.question, NULL), iif(?4, expected_response, NULL), iif(?4, evidence, NULL)
+               FROM judgements JOIN questions ON questions.id = judgements.question
+               WHERE entry = ?1 AND judgements.question > ?2 ORDER BY judgements.question LIMIT ?3";
+    let values = (entry, from, limit.clamp(1, RESULTS_PAGE_MAX), showing::are_shown(turn)?);
+    let rows = turn.store.all(sql, values, result)?;
+    let (mut kept, mut bytes) = (Vec::new(), 0);
+    for row in rows {
+        bytes += row.to_string().len();
+        if bytes > RESULTS_BYTES_MAX && !kept.is_empty() {
+            break;
+        }
+        kept.push(row);
+    }
+    turn.answer("Results-Response", &Value::Array(kept));
     Ok(())
+}
+
+fn result(row: &Row<'_>) -> rusqlite::Result<Value> {
+    let text = |index| row.get::<_, Option<String>>(index);
+    // What this process wrote as JSON.
+    let list = |index| text(index).map(|text| text.and_then(|text| serde_json::from_str::<Value>(&text).ok()));
+    Ok(json!({
+        "question": row.get::<_, u64>(0)?,
+        "status": text(1)?,
+        "attempts": row.get::<_, u64>(2)?,
+        "score": row.get::<_, Option<u8>>(3)?,
+        "spread": row.get::<_, Option<u8>>(4)?,
+        "scores": list(5)?,
+        "found": list(6)?,
+        "ranks": list(7)?,
+        "asked": text(8)?,
+        "expected_response": text(9)?,
+        "evidence": list(10)?,
+    }))
 }

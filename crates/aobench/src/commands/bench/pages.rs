@@ -1,5 +1,5 @@
-//! `aobench bench pages`: how long a reader waits for the home page and the page of a large pool while evaluations run,
-//! beside the time of a request that reads nothing (`/healthz`) on the same node in the same run.
+//! `aobench bench pages`: how long a reader waits for the home page and the pages of a large pool and its dataset while
+//! evaluations run, beside the time of a request that reads nothing (`/healthz`) on the same node in the same run.
 
 mod scripted;
 mod stage;
@@ -46,8 +46,10 @@ struct PagesBench {
     entries: u64,
     questions: u64,
     requests_per_second: f64,
-    /// Evaluations that moved on during the measurement.
+    /// How often evaluations moved on during the measurement.
     reports: u64,
+    /// Entries in the leaderboard as comma-separated values.
+    csv_rows: u64,
     pages: Vec<PageBench>,
 }
 
@@ -71,21 +73,27 @@ struct Measured {
 pub(crate) async fn run(arguments: &PagesArguments, output: Output) -> anyhow::Result<()> {
     let folder = super::temporary(arguments.data.as_ref())?;
     let stage = Stage::open(folder.path()).await?;
-    let bar = output.bar(arguments.pools + arguments.entries, "funding and joining");
+    let bar = output.bar(arguments.pools + 2 * arguments.entries, "funding, joining and answering");
+    stage.load(arguments.questions).await?;
     stage.fund(arguments.pools, |done| bar.set_position(done)).await?;
     let pool =
         stage.join(arguments.entries, arguments.questions, |done| bar.set_position(arguments.pools + done)).await?;
     bar.finish_and_clear();
 
     let spinner = output.spinner("asking for pages");
-    let pages = ["/healthz".to_owned(), "/".to_owned(), format!("/pool/{pool}")];
+    let dataset = stage.dataset()?;
+    let pages = ["/healthz".to_owned(), "/".to_owned(), format!("/pool/{pool}"), format!("/dataset/{dataset}")];
     let evaluations = stage.evaluate();
     let began = Instant::now();
     let measured = ask(stage.url(), &pages, arguments.rate, Duration::from_secs(arguments.seconds.max(1))).await?;
     let took = began.elapsed();
     let reports = evaluations.stop().await?;
+    let csv_rows = rows_of_the_file(stage.url(), &pool).await?;
     spinner.finish_and_clear();
     stage.close().await;
+    if csv_rows != arguments.entries {
+        bail!("the file of the leaderboard has {csv_rows} rows, and there are {} entries", arguments.entries);
+    }
 
     let requests: usize = measured.iter().map(|measured| measured.times.len()).sum();
     let bench = PagesBench {
@@ -94,6 +102,7 @@ pub(crate) async fn run(arguments: &PagesArguments, output: Output) -> anyhow::R
         questions: arguments.questions,
         requests_per_second: requests as f64 / took.as_secs_f64(),
         reports,
+        csv_rows,
         pages: pages.iter().zip(measured).map(|(page, measured)| measured.summary(page)).collect(),
     };
     output.result(&bench, describe)
@@ -135,6 +144,12 @@ async fn ask(url: &str, pages: &[String], rate: u32, duration: Duration) -> anyh
     taken.collect::<Option<Vec<_>>>().context("a request is still under way")
 }
 
+/// How many entries the whole leaderboard has as comma-separated values.
+async fn rows_of_the_file(url: &str, pool: &ao::Id) -> anyhow::Result<u64> {
+    let answer = reqwest::get(format!("{url}/pool/{pool}.csv")).await?.error_for_status()?;
+    Ok(answer.text().await?.lines().count().saturating_sub(1) as u64)
+}
+
 impl Measured {
     fn summary(mut self, page: &str) -> PageBench {
         self.times.sort_unstable();
@@ -142,7 +157,8 @@ impl Measured {
             let place = ((self.times.len().saturating_sub(1)) as f64 * share).round() as usize;
             self.times.get(place).map_or(0.0, |time| time.as_secs_f64() * 1000.0)
         };
-        let page = if page.starts_with("/pool/") { "/pool/…".to_owned() } else { page.to_owned() };
+        let kind = ["/pool/", "/dataset/"].into_iter().find(|kind| page.starts_with(kind));
+        let page = kind.map_or_else(|| page.to_owned(), |kind| format!("{kind}…"));
         PageBench { page, requests: self.times.len(), median_ms: at(0.5), p99_ms: at(0.99), bytes: self.bytes }
     }
 }
@@ -165,7 +181,7 @@ fn describe(bench: &PagesBench) -> String {
         ]
     });
     format!(
-        "{}\n{} pools, one with {} entries x {} questions; {:.0} requests/s while {} reports came in",
+        "{}\n{} pools, one with {} entries x {} questions; {:.0} requests/s while evaluations moved on {} times",
         table(&columns, rows),
         bench.pools,
         bench.entries,

@@ -4,6 +4,7 @@
 //! Answers are greedy, whatever temperature is asked for: the same question has the same answer.
 
 mod error;
+mod form;
 mod streaming;
 mod wire;
 
@@ -21,14 +22,16 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use inference::Generated;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use self::error::{Payload, Refusal};
 use self::wire::{ChatCompletion, Completion, Embeddings, Kind};
 use super::cache::CachedModel;
-use super::call::{Answered, Asked, Call};
+use super::call::{Answered, Asked, Call, Listener};
+use super::desk::Blame;
 use super::job::Work;
 
 /// Bytes of a request.
@@ -151,20 +154,20 @@ async fn texts(
 ) -> Result<Response, Refusal> {
     let head = wire::Head { kind, id: identity(kind), created: now(), model: shared.model.name.clone() };
     if stream {
-        return Ok(streaming::respond(head, wants_usage, async move { shared.ask(Asked::Texts(asked)).await }));
+        let (listener, parts) = Listener::new(asked.prompts.len());
+        let answer = shared.hand_over(Asked::Texts(asked), Some(listener))?;
+        return Ok(streaming::respond(head, wants_usage, parts, answer));
     }
-    match shared.ask(Asked::Texts(asked)).await? {
-        Answered::Texts(generated, prompt_tokens) => Ok(Json(head.whole(&generated, prompt_tokens)?).into_response()),
-        Answered::Vectors(..) => Err(Refusal::internal("the engine answered another question")),
-    }
+    let (generated, prompt_tokens) = shared.hand_over(Asked::Texts(asked), None)?.texts().await?;
+    Ok(Json(head.whole(&generated, prompt_tokens)?).into_response())
 }
 
 async fn embed(State(shared): State<Shared>, request: Payload<Embeddings>) -> Result<Json<Value>, Refusal> {
     let request = request.0?;
     shared.check_model(&request.model)?;
-    match shared.ask(Asked::Vectors(request.texts()?)).await? {
+    match shared.hand_over(Asked::Vectors(request.texts()?), None)?.whole().await? {
         Answered::Vectors(vectors, tokens) => request.response(&shared.model.name, &vectors, tokens).map(Json),
-        Answered::Texts(..) => Err(Refusal::internal("the engine answered another question")),
+        _ => Err(Refusal::internal("the engine answered another question")),
     }
 }
 
@@ -179,15 +182,37 @@ impl Shared {
         Err(Refusal::no_model(&format!("the model '{asked}' is not here; this worker has '{name}'")))
     }
 
-    /// Hands a question to the engine and waits for the answer.
-    async fn ask(&self, asked: Asked) -> Result<Answered, Refusal> {
-        let _place = self.places.try_acquire().map_err(|_| Refusal::busy())?;
+    /// Hands a question to the engine.
+    fn hand_over(&self, asked: Asked, listener: Option<Listener>) -> Result<Answer, Refusal> {
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Refusal::busy())?;
         let (reply, answer) = oneshot::channel();
-        self.jobs.try_send(Work::Call(Call { asked, reply })).map_err(|_| Refusal::busy())?;
-        match answer.await {
+        self.jobs.try_send(Work::Call(Call { asked, listener, reply })).map_err(|_| Refusal::busy())?;
+        Ok(Answer { answer, _place: place })
+    }
+}
+
+/// An answer that is waited for.
+struct Answer {
+    answer: oneshot::Receiver<Result<Answered, (Blame, String)>>,
+    /// Its place among those that wait.
+    _place: OwnedSemaphorePermit,
+}
+
+impl Answer {
+    async fn whole(self) -> Result<Answered, Refusal> {
+        match self.answer.await {
+            Ok(Ok(Answered::Refused(reason))) => Err(Refusal::request(&reason)),
             Ok(Ok(answered)) => Ok(answered),
             Ok(Err((_, reason))) => Err(Refusal::internal(&reason)),
             Err(_) => Err(Refusal::internal("the worker is stopping")),
+        }
+    }
+
+    /// Continuations of prompts, and how many tokens the prompts have.
+    async fn texts(self) -> Result<(Vec<Generated>, u32), Refusal> {
+        match self.whole().await? {
+            Answered::Texts(generated, prompt_tokens) => Ok((generated, prompt_tokens)),
+            _ => Err(Refusal::internal("the engine answered another question")),
         }
     }
 }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::error::Refusal;
+use super::form::ResponseFormat;
 
 /// Tokens of an answer if nothing is said, and at most.
 const TOKENS_DEFAULT: u32 = 256;
@@ -110,6 +111,7 @@ pub(super) struct ChatCompletion {
     stop: Option<OneOrMany>,
     n: Option<u32>,
     tools: Option<Value>,
+    response_format: Option<ResponseFormat>,
     stream_options: Option<StreamOptions>,
 }
 
@@ -143,6 +145,7 @@ impl ChatCompletion {
         let system = if system.is_empty() { SYSTEM_DEFAULT.to_owned() } else { system.join("\n\n") };
         let tokens = self.max_completion_tokens.or(self.max_tokens);
         let mut asked = question(vec![prompt], tokens, self.stop.as_ref(), self.n)?;
+        ResponseFormat::apply(self.response_format.as_ref(), &mut asked)?;
         asked.system_prompt = Some(system);
         Ok(asked)
     }
@@ -163,6 +166,7 @@ pub(super) struct Completion {
     n: Option<u32>,
     echo: Option<bool>,
     logprobs: Option<u32>,
+    response_format: Option<ResponseFormat>,
     stream_options: Option<StreamOptions>,
 }
 
@@ -172,7 +176,9 @@ impl Completion {
         if self.echo == Some(true) || self.logprobs.is_some_and(|logprobs| logprobs > 0) {
             return Err(Refusal::request("'echo' and 'logprobs' are not answered here"));
         }
-        question(self.prompt.texts(), self.max_tokens, self.stop.as_ref(), self.n)
+        let mut asked = question(self.prompt.texts(), self.max_tokens, self.stop.as_ref(), self.n)?;
+        ResponseFormat::apply(self.response_format.as_ref(), &mut asked)?;
+        Ok(asked)
     }
 
     pub(super) fn wants_usage(&self) -> bool {

@@ -15,8 +15,6 @@ use super::rivals::{self, Place};
 const SCRIPT: &str = include_str!("ao_wasm.cjs");
 /// Tokens of the prompt that both compute.
 const PROMPT_TOKENS: u32 = 128;
-/// Seconds that our engine is measured.
-const SECONDS: f64 = 1.0;
 
 /// What the script prints.
 #[derive(Deserialize)]
@@ -36,8 +34,12 @@ struct Prompt {
 pub(super) struct WasmRun {
     /// Prompt tokens a second of AO's module: the best of two lengths, whole messages.
     prompt_tokens_per_second: f64,
-    /// Those of one thread of the engine here.
+    /// Those of the engine here: one engine of one thread for each thread. AO's module has one, and a process of AO
+    /// takes one message at a time.
     ours_per_second: f64,
+    /// Those of one such engine alone.
+    ours_per_second_one_thread: f64,
+    ratio_one_thread: f64,
 }
 
 impl WasmRun {
@@ -64,6 +66,11 @@ pub(super) fn measure(place: &Place<'_>, module: &Path, packages: &Path, model: 
         let tokens = engine.tokenize(&prompt.text)?.len() + 1;
         fastest = f64::max(fastest, tokens as f64 / prompt.seconds);
     }
-    let ours_per_second = inference::llama::prompt_tokens_per_second(model, &options, false, SECONDS)?;
-    Ok(WasmRun { prompt_tokens_per_second: fastest, ours_per_second })
+    let ours_per_second_one_thread = super::side_by_side(model, 1, &options, false)?;
+    Ok(WasmRun {
+        prompt_tokens_per_second: fastest,
+        ours_per_second: super::side_by_side(model, place.threads, &options, false)?,
+        ours_per_second_one_thread,
+        ratio_one_thread: ours_per_second_one_thread / fastest,
+    })
 }

@@ -5,6 +5,7 @@ mod ao_wasm;
 mod questions;
 mod report;
 mod rivals;
+mod scaling;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,6 +21,7 @@ use inference::{Engine as _, EngineOptions, ModelFile, ScorePrompt, ScoreRequest
 use self::questions::{Question, SYSTEM_PROMPT};
 use self::report::{EvalBench, OurRun, describe};
 use self::rivals::{HarnessRun, Place};
+use self::scaling::Scaling;
 use crate::demo::assets;
 use crate::output::Output;
 
@@ -67,6 +69,9 @@ pub(crate) struct EvalBenchArguments {
     /// How many questions
     #[arg(long, default_value_t = 300)]
     questions: usize,
+    /// Measure instead what ten thousand questions cost beside a thousand, with the best shipped model or the named one
+    #[arg(long, conflicts_with_all = ["vocab", "data", "questions"])]
+    scaling: bool,
     /// Threads of every program
     #[arg(long, default_value_t = 2)]
     threads: usize,
@@ -103,16 +108,38 @@ const PREFIXED: &str = "bench_prefix";
 pub(crate) async fn run(arguments: EvalBenchArguments, output: Output) -> anyhow::Result<()> {
     let spinner = output.spinner("making a model");
     let shown = spinner.clone();
+    if arguments.scaling {
+        let scaling = tokio::task::spawn_blocking(move || scaling(&arguments, &shown)).await;
+        spinner.finish_and_clear();
+        return output.result(&scaling.context("the bench panicked")??, scaling::describe);
+    }
     let bench = tokio::task::spawn_blocking(move || measure(&arguments, &shown)).await.context("the bench panicked")?;
     spinner.finish_and_clear();
     output.result(&bench?, describe)
 }
 
+fn scaling(arguments: &EvalBenchArguments, spinner: &ProgressBar) -> anyhow::Result<Scaling> {
+    let temporary = super::temporary(None)?;
+    let folder = folder(arguments, temporary.path())?;
+    let shipped = folder.join("shipped.gguf");
+    if arguments.model.is_none() {
+        std::fs::write(&shipped, assets::MODELS[assets::MODELS.len() - 1].1)?;
+    }
+    let model = arguments.model.as_ref().unwrap_or(&shipped).canonicalize()?;
+    let place = Place { folder: &folder, model: &model, threads: arguments.threads };
+    scaling::measure(&place, "exact", |what| spinner.set_message(what))
+}
+
+/// Where models, questions and logs are kept.
+fn folder(arguments: &EvalBenchArguments, temporary: &Path) -> anyhow::Result<PathBuf> {
+    let folder = arguments.folder.as_deref().unwrap_or(temporary);
+    std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+    Ok(folder.canonicalize()?)
+}
+
 fn measure(arguments: &EvalBenchArguments, spinner: &ProgressBar) -> anyhow::Result<EvalBench> {
     let temporary = super::temporary(None)?;
-    let folder = arguments.folder.clone().unwrap_or_else(|| temporary.path().to_owned());
-    std::fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
-    let folder = folder.canonicalize()?;
+    let folder = folder(arguments, temporary.path())?;
     let (model, parameters) = model(arguments, &folder)?;
     if arguments.questions < 10 {
         bail!("--questions is at least 10: fewer show nothing");
@@ -136,11 +163,13 @@ fn measure(arguments: &EvalBenchArguments, spinner: &ProgressBar) -> anyhow::Res
     }
     spinner.set_message("a tenth of the questions");
     let tenth = aobench(&place, "fast", PLAIN, arguments.questions / 10)?;
-    let prompt_rate = before.max(ceiling(&place, false)?);
+    let rate = before.max(ceiling(&place, false)?);
+    let flash_rate = ceiling(&place, true)?;
     let distinct = [distinct_tokens(&place, "", &questions)?, distinct_tokens(&place, SYSTEM_PROMPT, &questions)?];
 
     let beside = beside(arguments, &place, &questions, spinner);
-    let ratios = |plain: &OurRun, prefixed: &OurRun| beside.ratios(plain, prefixed, distinct[0] as f64 / prompt_rate);
+    let seconds_at_least = [rate, flash_rate].map(|rate| distinct[0] as f64 / rate);
+    let ratios = |plain: &OurRun, prefixed: &OurRun| beside.ratios(plain, prefixed, seconds_at_least);
     let [fast, fast_prefixed, exact, exact_prefixed] = <[OurRun; 4]>::try_from(ours).ok().context("four runs")?;
     Ok(EvalBench {
         ratios: ratios(&fast, &fast_prefixed),
@@ -149,8 +178,8 @@ fn measure(arguments: &EvalBenchArguments, spinner: &ProgressBar) -> anyhow::Res
         parameters,
         questions: arguments.questions,
         threads: arguments.threads,
-        prompt_tokens_per_second: prompt_rate,
-        prompt_tokens_per_second_flash: ceiling(&place, true)?,
+        prompt_tokens_per_second: rate,
+        prompt_tokens_per_second_flash: flash_rate,
         distinct_tokens: distinct[0],
         distinct_tokens_prefix: distinct[1],
         runs: vec![fast, fast_prefixed, exact, exact_prefixed, tenth],
@@ -176,24 +205,27 @@ fn model(arguments: &EvalBenchArguments, folder: &Path) -> anyhow::Result<(PathB
 
 /// The most prompt tokens a second that llama.cpp computes here: one engine with all threads, and one for each thread.
 fn ceiling(place: &Place<'_>, flash_attention: bool) -> anyhow::Result<f64> {
-    let threads = place.threads as u32;
     let mut best = 0.0;
     for context_tokens in CEILING_BATCHES {
-        let together = EngineOptions { threads, context_tokens, ..EngineOptions::default() };
-        let alone = EngineOptions { threads: 1, ..together.clone() };
-        let measure =
-            |options: &EngineOptions| prompt_tokens_per_second(place.model, options, flash_attention, CEILING_SECONDS);
-        let alone = std::thread::scope(|scope| -> anyhow::Result<f64> {
-            let running: Vec<_> = (0..threads).map(|_| scope.spawn(|| measure(&alone))).collect();
-            let mut sum = 0.0;
-            for thread in running {
-                sum += thread.join().map_err(|_| anyhow::anyhow!("a measurement panicked"))??;
-            }
-            Ok(sum)
-        })?;
-        best = f64::max(best, measure(&together)?.max(alone));
+        let alone = EngineOptions { context_tokens, ..EngineOptions::default() };
+        let together = EngineOptions { threads: place.threads as u32, ..alone.clone() };
+        let together = prompt_tokens_per_second(place.model, &together, flash_attention, CEILING_SECONDS)?;
+        best = f64::max(best, together.max(side_by_side(place.model, place.threads, &alone, flash_attention)?));
     }
     Ok(best)
+}
+
+/// Prompt tokens a second of so many engines at one time.
+fn side_by_side(model: &Path, engines: usize, options: &EngineOptions, flash_attention: bool) -> anyhow::Result<f64> {
+    std::thread::scope(|scope| {
+        let measure = || prompt_tokens_per_second(model, options, flash_attention, CEILING_SECONDS);
+        let running: Vec<_> = (0..engines).map(|_| scope.spawn(measure)).collect();
+        let mut sum = 0.0;
+        for thread in running {
+            sum += thread.join().map_err(|_| anyhow::anyhow!("a measurement panicked"))??;
+        }
+        Ok(sum)
+    })
 }
 
 /// Tokens that must be computed for the questions, each shared one once.

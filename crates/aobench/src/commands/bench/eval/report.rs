@@ -41,6 +41,8 @@ pub(super) struct Ratios {
     ratio_perplexity: Option<f64>,
     ratio_perplexity_prefix: Option<f64>,
     ratio_ceiling: f64,
+    /// The same with the most that llama.cpp computes with flash attention.
+    ratio_ceiling_flash: f64,
     ratio_ao_wasm: Option<f64>,
 }
 
@@ -92,7 +94,7 @@ impl Beside {
     }
 
     /// Phase beside phase for lm-eval and the ceiling, whole process beside whole process for llama-perplexity.
-    pub(super) fn ratios(&self, plain: &OurRun, prefixed: &OurRun, ceiling_seconds: f64) -> Ratios {
+    pub(super) fn ratios(&self, plain: &OurRun, prefixed: &OurRun, ceiling_seconds: [f64; 2]) -> Ratios {
         let harness = |run: &Option<HarnessRun>| {
             let run = run.as_ref()?;
             Some(plain.questions_per_second * run.seconds / run.questions as f64)
@@ -102,7 +104,8 @@ impl Beside {
             ratio_lm_eval_hf: harness(&self.lm_eval_hf),
             ratio_perplexity: self.perplexity_seconds.map(|seconds| seconds / plain.seconds_whole),
             ratio_perplexity_prefix: self.perplexity_prefix_seconds.map(|seconds| seconds / prefixed.seconds_whole),
-            ratio_ceiling: ceiling_seconds / plain.seconds,
+            ratio_ceiling: ceiling_seconds[0] / plain.seconds,
+            ratio_ceiling_flash: ceiling_seconds[1] / plain.seconds,
             ratio_ao_wasm: self.ao_wasm.as_ref().map(WasmRun::ratio),
         }
     }

@@ -1,109 +1,138 @@
-//! A dataset that knows its scores beforehand: it opens pools, and reports as many answers as it is told to. What is
-//! measured are pages and the process behind them, and not the making of answers.
+//! A herder whose workers answer at once, and know which share of the questions each model has right. What is measured are
+//! pages and the processes behind them, and not the making of answers. Every twentieth model is slow: its batches wait until
+//! they are let go.
 
-use ao::{Effects, Id, Message, Outgoing};
+use ao::{Effects, Id, Message, Outgoing, hash_parts};
+use processes::herder::wire::{Answer, InferenceRequest, InferenceResponse, PromptResult, Receipt, results_hash};
 use processes::{Env, Fault, Module, Store};
 use rusqlite::Row;
-use serde_json::{Value, json};
+use serde_json::json;
 
-/// Answers that a model comes further by with each report.
-const STEP: u64 = 7;
+/// Choices of a question; the right one of question `n` is number `n % CHOICES`.
+pub(super) const CHOICES: u64 = 3;
+
+/// Of so many models one is slow.
+pub(super) const SLOW_OF: u64 = 20;
+
+/// Batches that are let go at a time, each of another model.
+const LET_GO: u64 = 10;
 
 /// The module.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Scripted;
+pub(super) struct ScriptedHerder;
 
-/// A model in a pool: its pool, its id, its answers so far.
-type Running = (String, String, u64);
+/// A batch that waits.
+struct Held {
+    id: i64,
+    dataset: Id,
+    reference: String,
+    model: String,
+    file_hash: String,
+    request: Vec<u8>,
+}
 
-impl Module for Scripted {
+impl Module for ScriptedHerder {
     fn name(&self) -> &'static str {
-        "scripted-dataset"
+        "scripted-herder"
     }
 
     fn spawn(&self, store: &mut Store<'_>, _message: &Message, _env: &Env) -> Result<Effects, Fault> {
         store.execute_batch(
-            "CREATE TABLE models (id INTEGER PRIMARY KEY, pool TEXT NOT NULL, model TEXT NOT NULL, answered INTEGER NOT NULL);
-             CREATE TABLE questions (count INTEGER NOT NULL);
-             INSERT INTO questions VALUES (2000);",
+            "CREATE TABLE models (id INTEGER PRIMARY KEY, model TEXT NOT NULL UNIQUE);
+             CREATE TABLE held (id INTEGER PRIMARY KEY, dataset TEXT NOT NULL, reference TEXT NOT NULL, model TEXT NOT NULL,
+                                file_hash TEXT NOT NULL, request BLOB NOT NULL);
+             CREATE INDEX held_of_model ON held (model, id);
+             CREATE TABLE answered (prompts INTEGER NOT NULL);
+             INSERT INTO answered VALUES (0);",
         )?;
         Ok(Effects::none())
     }
 
     fn handle(&self, store: &mut Store<'_>, message: &Message, _env: &Env) -> Result<Effects, Fault> {
         match message.action() {
-            "Questions" => {
-                let count = message.text().and_then(|text| text.parse::<u64>().ok()).unwrap_or(1);
-                store.execute("UPDATE questions SET count = ?", [count])?;
-                Ok(Effects::none())
+            "Inference" => asked(store, message),
+            "Let-Go" => let_go(store),
+            "Answered" => {
+                let prompts: u64 = store.value("SELECT prompts FROM answered", ())?;
+                Ok(Effects::output(json!(prompts).to_string()))
             }
-            "Freeze-Dataset" => frozen(store, message),
-            "Benchmark" => begun(store, message),
-            "Advance" => advanced(store, message),
-            "Progress" => progress(store, message),
             _ => Ok(Effects::output("null")),
         }
     }
 }
 
-fn questions(store: &Store<'_>) -> Result<u64, Fault> {
-    store.value("SELECT count FROM questions", ())
-}
-
-fn frozen(store: &Store<'_>, message: &Message) -> Result<Effects, Fault> {
-    let data = json!({
-        "questions": questions(store)?, "content_hash": "c0", "protocol": "scripted", "title": "Scripted",
-        "synthetic": true,
-    });
-    let pool = message.tag("Pool").unwrap_or_default();
-    Ok(Effects::message(Outgoing::new(message.from, "Dataset-Frozen").tag("Pool", pool).data(data.to_string())))
-}
-
-/// Every twentieth model is evaluated slowly; the others are complete at once.
-fn begun(store: &mut Store<'_>, message: &Message) -> Result<Effects, Fault> {
-    let tag = |name| message.tag(name).unwrap_or_default();
-    let total = questions(store)?;
-    let sql = "INSERT INTO models (pool, model, answered) VALUES (?, ?, ?)";
-    let id = store.insert(sql, (tag("Pool"), tag("Model"), total))?;
-    if id % 20 != 0 {
-        return Ok(Effects::message(report(message.from, tag("Pool"), tag("Model"), total, total)));
+fn asked(store: &mut Store<'_>, message: &Message) -> Result<Effects, Fault> {
+    let tag = |name| message.tag(name).unwrap_or_default().to_owned();
+    let model = tag("Model");
+    store.execute("INSERT INTO models (model) VALUES (?) ON CONFLICT DO NOTHING", [&model])?;
+    let number: u64 = store.value("SELECT id FROM models WHERE model = ?", [&model])?;
+    let held = Held {
+        id: 0,
+        dataset: message.from,
+        reference: tag("Reference"),
+        model,
+        file_hash: tag("File-Hash"),
+        request: message.data.clone(),
+    };
+    if number.is_multiple_of(SLOW_OF) {
+        store.execute(
+            "INSERT INTO held (dataset, reference, model, file_hash, request) VALUES (?, ?, ?, ?, ?)",
+            (held.dataset.to_string(), &held.reference, &held.model, &held.file_hash, &held.request),
+        )?;
+        return Ok(Effects::none());
     }
-    store.execute("UPDATE models SET answered = 0 WHERE id = ?", [id])?;
-    Ok(Effects::none())
+    Ok(Effects::message(answer(store, &held)?))
 }
 
-/// All running models come further, and begin again before they are complete: the benchmark then says that it knows.
-fn advanced(store: &mut Store<'_>, message: &Message) -> Result<Effects, Fault> {
-    let total = questions(store)?;
-    store.execute("UPDATE models SET answered = (answered + ?1) % ?2 WHERE id % 20 = 0", (STEP, total.max(2) - 1))?;
-    let benchmark: Id = message.tag("Benchmark").and_then(|id| id.parse().ok()).unwrap_or_default();
+/// Answers the oldest batch of each of the models that have most of theirs waiting.
+fn let_go(store: &mut Store<'_>) -> Result<Effects, Fault> {
+    let sql = "SELECT min(id), dataset, reference, model, file_hash, request FROM held GROUP BY model
+               ORDER BY count(*) DESC, model LIMIT ?";
+    let read = |row: &Row<'_>| {
+        let dataset: String = row.get(1)?;
+        Ok(Held {
+            id: row.get(0)?,
+            dataset: dataset.parse().unwrap_or_default(),
+            reference: row.get(2)?,
+            model: row.get(3)?,
+            file_hash: row.get(4)?,
+            request: row.get(5)?,
+        })
+    };
     let mut effects = Effects::none();
-    for (pool, model, answered) in running(store, "")? {
-        effects.messages.push(report(benchmark, &pool, &model, answered, total));
+    for held in store.all(sql, [LET_GO], read)? {
+        effects.messages.push(answer(store, &held)?);
+        store.execute("DELETE FROM held WHERE id = ?", [held.id])?;
     }
     Ok(effects)
 }
 
-fn running(store: &Store<'_>, pool: &str) -> Result<Vec<Running>, Fault> {
-    let sql =
-        "SELECT pool, model, answered FROM models WHERE id % 20 = 0 AND (?1 = '' OR pool = ?1) ORDER BY id LIMIT 50";
-    store.all(sql, [pool], |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+/// What the worker says: the right choice for a share of the questions that depends on the model.
+fn answer(store: &mut Store<'_>, held: &Held) -> Result<Outgoing, Fault> {
+    let bad = |error: String| Fault::BadData(error);
+    let request = InferenceRequest::read(&held.request).map_err(|error| bad(error.to_string()))?;
+    let skill = held.model.bytes().map(u64::from).sum::<u64>() % 60 + 30;
+    let results: Vec<PromptResult> =
+        request.prompts.iter().map(|prompt| choice(&held.model, skill, prompt.id)).collect();
+    store.execute("UPDATE answered SET prompts = prompts + ?", [results.len()])?;
+    let receipt = Receipt {
+        model_file_hash: held.file_hash.clone(),
+        engine: "scripted".to_owned(),
+        build: "bench".to_owned(),
+        profile: "exact".to_owned(),
+        instruction_set: "none".to_owned(),
+        prompts_hash: request.prompts_hash(),
+        output_hash: results_hash(&results),
+    };
+    let response =
+        serde_json::to_vec(&InferenceResponse { results, receipt }).map_err(|error| bad(error.to_string()))?;
+    Ok(Outgoing::new(held.dataset, "Inference-Response").tag("Reference", &held.reference).data(response))
 }
 
-fn progress(store: &Store<'_>, message: &Message) -> Result<Effects, Fault> {
-    let total = questions(store)?;
-    let running = running(store, message.tag("Pool").unwrap_or_default())?;
-    let row = |(_, model, answered): &Running| json!({ "model": model, "correct": answered / 2, "answered": answered, "unparsed": 0, "total": total });
-    Ok(Effects::output(Value::Array(running.iter().map(row).collect()).to_string()))
-}
-
-/// A score in which the share of correct answers depends on the id of the model.
-fn report(benchmark: Id, pool: &str, model: &str, answered: u64, total: u64) -> Outgoing {
-    let spread = model.bytes().map(u64::from).sum::<u64>() % 60 + 30;
-    let correct = answered * spread / 100;
-    let data = json!({
-        "correct": correct, "lenient_correct": correct, "answered": answered, "unparsed": 0, "in_flight": 0,
-        "unevaluated": total - answered, "total": total, "complete": answered == total,
-    });
-    Outgoing::new(benchmark, "Score-Response").tag("Pool", pool).tag("Model", model).data(data.to_string())
+fn choice(model: &str, skill: u64, question: u64) -> PromptResult {
+    let draw = hash_parts(&[model.as_bytes(), &question.to_le_bytes()]);
+    let is_right = draw.as_bytes().first().is_some_and(|byte| u64::from(*byte) * 100 / 256 < skill);
+    let chosen = (question + u64::from(!is_right)) % CHOICES;
+    let loglikelihoods = (0..CHOICES).map(|choice| (if choice == chosen { -1.0 } else { -2.0 }, choice == chosen));
+    PromptResult { id: question, answer: Answer::Scored { loglikelihoods: loglikelihoods.collect() } }
 }

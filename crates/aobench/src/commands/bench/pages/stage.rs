@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use ao::wallet::WalletKind;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::scripted::Scripted;
+use super::scripted::{CHOICES, SLOW_OF, ScriptedHerder};
 use crate::session::action;
 
 /// Wallets: each may fund and enter a hundred.
@@ -22,7 +22,22 @@ const WALLETS: usize = 40;
 /// Items on their way at one time.
 const AT_ONE_TIME: usize = 64;
 /// How often evaluations come further.
-const REPORT_EVERY: Duration = Duration::from_millis(200);
+const STEP_EVERY: Duration = Duration::from_millis(200);
+/// Questions in one message.
+const ROWS_AT_ONE_TIME: u64 = 500;
+/// How long nothing may come further before a measurement is given up.
+const STANDSTILL: Duration = Duration::from_mins(2);
+
+/// A prompt as short as one can be: what is measured does not depend on it.
+const TASK: &str = "
+task: bench
+output_type: multiple_choice
+doc_to_text: '{{question}}'
+doc_to_choice: [a, b, c]
+doc_to_target: answer
+metric_list: [{metric: acc}]
+metadata: {title: Bench, license: CC0-1.0, synthetic: true}
+";
 
 /// Takes any upload for a model.
 struct AnyFile;
@@ -64,7 +79,7 @@ impl Stage {
         let mut config = node::Config::new(folder.to_owned());
         config.listen = ([127, 0, 0, 1], 0).into();
         config.genesis = genesis(&wallets)?;
-        config.modules = vec![&Scripted];
+        config.modules = vec![&ScriptedHerder];
         config.inspector = Some(Arc::new(AnyFile));
         let node = Node::start(config).await?;
         let clients = wallets.into_iter().map(|wallet| Client::new(&node.url(), Some(wallet)));
@@ -104,11 +119,15 @@ impl Stage {
         Ok(())
     }
 
-    /// Enters models in a pool of their own, and waits until all but the running ones are complete; the pool.
+    pub(super) fn dataset(&self) -> anyhow::Result<Id> {
+        self.process("dataset")
+    }
+
+    /// Enters models in a pool of their own, and waits until all but the slow ones are complete; the pool. `done` is told how
+    /// many have joined, and then how many questions are answered.
     pub(super) async fn join(&self, entries: u64, questions: u64, done: impl Fn(u64)) -> anyhow::Result<Id> {
         let (benchmark, dataset) = (self.process("benchmark")?, self.process("dataset")?);
         let first = self.client(0)?;
-        first.request(dataset, action("Questions"), questions.to_string()).await?;
         let transfer = action("Transfer")
             .with("Recipient", benchmark.to_string())
             .with("Quantity", "1000000000000")
@@ -131,7 +150,41 @@ impl Stage {
         }
         self.post(joins, &done).await?;
         self.node.idle().await;
+        let complete = entries - entries / SLOW_OF;
+        self.evaluate_all(dataset, complete * questions, |answered| done(entries + answered / questions.max(1)))
+            .await?;
         Ok(pool.parse()?)
+    }
+
+    /// Loads questions; the right answer of question `n` (from 1) is choice number `n % CHOICES`.
+    pub(super) async fn load(&self, questions: u64) -> anyhow::Result<()> {
+        let (client, dataset) = (self.client(0)?, self.process("dataset")?);
+        let numbers: Vec<u64> = (1..=questions).collect();
+        for numbers in numbers.chunks(ROWS_AT_ONE_TIME as usize) {
+            let row = |number: &u64| json!({ "question": format!("{number}?"), "answer": number % CHOICES });
+            let rows: Vec<Value> = numbers.iter().map(row).collect();
+            client.request(dataset, action("Load-Data"), serde_json::to_vec(&rows)?).await?;
+        }
+        Ok(())
+    }
+
+    /// Lets the dataset ask until so many questions are answered: it asks a part between two ticks of its clock, which its
+    /// owner can do in the clock's place.
+    async fn evaluate_all(&self, dataset: Id, questions: u64, done: impl Fn(u64)) -> anyhow::Result<()> {
+        let (client, herder) = (self.client(0)?, self.process("herder")?);
+        let (mut answered, mut moved) = (0, Instant::now());
+        while answered < questions {
+            client.send(dataset, action("Evaluate"), "").await?;
+            self.node.idle().await;
+            let now: u64 = client.dry_run(&herder, action("Answered"), "").await?.output.data.parse()?;
+            if now > answered {
+                (answered, moved) = (now, Instant::now());
+            } else if moved.elapsed() > STANDSTILL {
+                bail!("{answered} of {questions} questions are answered, and no more come");
+            }
+            done(answered);
+        }
+        Ok(())
     }
 
     async fn post(&self, items: Vec<DataItem>, done: &impl Fn(u64)) -> anyhow::Result<()> {
@@ -152,20 +205,20 @@ impl Stage {
         Ok(())
     }
 
-    /// Lets the running evaluations come further some times a second, whatever is asked meanwhile.
+    /// Lets the slow evaluations come further some times a second, whatever is asked meanwhile.
     pub(super) fn evaluate(&self) -> Evaluations {
         let (stop, stopped) = watch::channel(false);
         let client = self.clients.first().cloned();
-        let (dataset, benchmark) = (self.process("dataset"), self.process("benchmark"));
+        let herder = self.process("herder");
         let task = tokio::spawn(async move {
-            let (client, dataset, benchmark) = (client.context("there is no wallet")?, dataset?, benchmark?);
-            let mut reports = 0;
+            let (client, herder) = (client.context("there is no wallet")?, herder?);
+            let mut steps = 0;
             while !*stopped.borrow() {
-                client.send(dataset, action("Advance").with("Benchmark", benchmark.to_string()), "").await?;
-                reports += 1;
-                tokio::time::sleep(REPORT_EVERY).await;
+                client.send(herder, action("Let-Go"), "").await?;
+                steps += 1;
+                tokio::time::sleep(STEP_EVERY).await;
             }
-            Ok(reports)
+            Ok(steps)
         });
         Evaluations { stop, task }
     }
@@ -206,11 +259,14 @@ fn genesis(wallets: &[Wallet]) -> anyhow::Result<Genesis> {
         ..GenesisProcess::default()
     };
     let token = Tags::new().with("Name", "Bench").with("Ticker", "wAR").with("Denomination", "12");
+    let owner = wallets.first().map(Wallet::address);
+    let dataset = Tags::new().with("Herder", "${herder}").with("Benchmark", "${benchmark}");
     Ok(Genesis {
         processes: vec![
             process("token", "token", token, serde_json::to_vec(&balances)?),
             process("benchmark", "benchmark", Tags::new().with("Token", "${token}"), Vec::new()),
-            process("dataset", "scripted-dataset", Tags::new(), Vec::new()),
+            process("herder", "scripted-herder", Tags::new(), Vec::new()),
+            GenesisProcess { owner, ..process("dataset", "dataset", dataset, TASK.into()) },
         ],
     })
 }
