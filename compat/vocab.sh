@@ -15,4 +15,5 @@ for name in bert-bge gpt-2 llama-spm phi-3 starcoder llama-bpe qwen2; do
             "*/vendor/llama.cpp/models/ggml-vocab-$name.gguf$end" 2>/dev/null || true
     done
 done
+rm "$archive"
 ls "$folder"
