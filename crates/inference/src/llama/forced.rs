@@ -92,7 +92,8 @@ impl<'a> Forced<'a> {
 
     /// The next token, by the logits after the last one.
     pub(super) fn next(&mut self, logits: &[f32], room: Room, tokenize: Tokenize<'_>) -> Next {
-        if self.document.is_whole() {
+        // With no token left the plan is empty, so what is written may end, even if more could follow.
+        if self.document.is_whole() || room.tokens == 0 {
             return Next::End;
         }
         let may_end = self.document.may_end();

@@ -213,3 +213,11 @@ fn little_room_leads_to_the_end_and_none_is_told() {
     let (text, tokens) = write(&schema, Room { tokens: 5, bytes: 9 }, &mut always).unwrap();
     assert!(schema.fits(&text) && tokens <= 5, "{text}");
 }
+
+#[test]
+fn a_number_that_could_go_on_ends_with_the_last_token() {
+    let schema = Schema::new(json!({ "type": "integer", "minimum": -120, "maximum": 70 })).unwrap();
+    let mut always = || 1.0;
+    let (text, tokens) = write(&schema, Room { tokens: 1, bytes: 9 }, &mut always).unwrap();
+    assert!(schema.fits(&text) && tokens == 1, "{text}");
+}

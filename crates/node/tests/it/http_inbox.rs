@@ -24,14 +24,14 @@ async fn what_a_process_sends_to_a_wallet_lies_in_its_inbox() {
     }
     running.node.idle().await;
     let page = running.get(&format!("/inbox/{RECIPIENT}?limit=2")).await.json;
-    assert_eq!((slots(&page["messages"]), &page["next"]), (vec![0, 1], &json!(2)));
+    assert_eq!((slots(&page["messages"]), &page["next"], &page["end"]), (vec![0, 1], &json!(2), &json!(3)));
     let first = &page["messages"][0];
     assert_eq!((&first["from"], &first["pushed_for"]), (&json!(running.token), &json!(items[0].id())));
     assert!(first["tags"].as_array().unwrap().contains(&json!({ "name": "Action", "value": "Credit-Notice" })));
     let rest = running.get(&format!("/inbox/{RECIPIENT}?from=2")).await.json;
     assert_eq!((slots(&rest["messages"]), &rest["next"]), (vec![2], &json!(3)));
     let empty = running.get(&format!("/inbox/{RECIPIENT}?from=3")).await.json;
-    assert_eq!(empty, json!({ "messages": [], "next": 3 }));
+    assert_eq!(empty, json!({ "messages": [], "next": 3, "end": 3 }));
 }
 
 #[tokio::test]
