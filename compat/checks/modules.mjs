@@ -12,7 +12,7 @@ import { connect, createDataItemSigner } from '@permaweb/aoconnect'
 import { check } from '../suite.mjs'
 import { jwk, signers } from '../wallets.mjs'
 
-const FOLDER = resolve(process.env.AOBENCH_WASM_MODULES ?? '../target/wasm-modules')
+const FOLDER = resolve(process.env.AOBENCH_WASM_MODULES ?? join(import.meta.dirname, '../../target/wasm-modules'))
 const MODULES = [
   { name: 'aos2_0_6', format: 'wasm64-unknown-emscripten-draft_2024_02_15' },
   { name: 'aos2_0_4_32', format: 'wasm32-unknown-emscripten4' }

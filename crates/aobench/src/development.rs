@@ -220,18 +220,13 @@ pub(crate) async fn serve_prompts(
     output: Output,
 ) -> anyhow::Result<()> {
     let herder = operator.process("llama-herder")?;
-    let (name, bytes) = assets::MODELS[assets::MODELS.len() - 1];
+    // The other workers read this file by now, so it is not written again.
+    let file = settings.model.as_deref().context("the workers were given no model")?;
+    let bytes = std::fs::metadata(file)?.len();
     let operator_address = operator.client.address().context("the operator has no wallet")?;
     let known = operator.client.models().await?.into_iter();
-    let mut known = known.filter(|known| known.owner == operator_address && known.bytes == bytes.len() as u64);
-    let model = if let Some(known) = known.next() {
-        known.id
-    } else {
-        let file = settings.data.join(name);
-        std::fs::create_dir_all(&settings.data)?;
-        std::fs::write(&file, bytes)?;
-        model::upload(operator, &file, output).await?
-    };
+    let mut known = known.filter(|known| known.owner == operator_address && known.bytes == bytes);
+    let model = if let Some(known) = known.next() { known.id } else { model::upload(operator, file, output).await? };
     operator.client.request(herder, action("loadModel").with("Model", model.to_string()), "").await?;
     let config = allowed_worker(operator, settings, herder, "worker-llama").await?;
     workers.begin(config);
@@ -278,10 +273,16 @@ async fn allowed_worker(
 impl Workers {
     fn begin(&mut self, config: WorkerConfig) {
         let mut stopped = self.stop.subscribe();
-        self.tasks.push(tokio::spawn(worker::run(config, async move {
+        let worker = config.wallet.address();
+        self.tasks.push(tokio::spawn(async move {
             // The sender's end counts as a stop as well.
-            let _ = stopped.wait_for(|stop| *stop).await;
-        })));
+            let stop = async move { drop(stopped.wait_for(|stop| *stop).await) };
+            let ended = worker::run(config, stop).await;
+            if let Err(error) = &ended {
+                tracing::error!(%worker, "a worker of this node has ended: {error:#}");
+            }
+            ended
+        }));
     }
 
     /// Stops them and waits for the last, but not for ever.
