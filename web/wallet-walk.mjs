@@ -66,6 +66,7 @@ async function fundWithWallet (page, node, user) {
   await visit(page, `${node.url}/fund`)
   await page.getByRole('button', { name: 'Connect the wallet' }).click()
   await page.getByRole('status').getByText(`Signing as ${user.addresses[1]}`).waitFor()
+  await page.getByLabel('Dataset').selectOption(node.genesis.dataset)
   await page.getByLabel('Amount').fill('2.5')
   await page.getByLabel('Title').fill('Funded by a wallet')
   await page.getByRole('button', { name: 'Fund' }).click()
