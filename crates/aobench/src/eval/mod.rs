@@ -132,7 +132,7 @@ pub(crate) async fn run(plan: Plan, output: Output) -> anyhow::Result<Vec<Evalua
 fn check(task: &FoundTask, plan: &Plan, output: Output) -> anyhow::Result<()> {
     let (splits, _) = source::documents(task, &plan.data)?;
     for finding in task.task.evaluation(&splits, &plan.options)?.lint() {
-        if finding.problem.is_fatal() {
+        if finding.fatal {
             bail!("{:?}: {}; 'aobench task lint' shows all of it", finding.problem, finding.message);
         }
         output.talk(format_args!("{}: {:?}: {}", task.name, finding.problem, finding.message));
