@@ -2,7 +2,7 @@
 
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 
 import { connect, createDataItemSigner } from '@permaweb/aoconnect'
 
@@ -16,6 +16,12 @@ const LOOK_MS = 500
 const signer = createDataItemSigner(jwk)
 const tags = fields => Object.entries(fields).map(([name, value]) => ({ name, value }))
 const ao = ({ url }) => connect({ MODE: 'legacy', MU_URL: url, CU_URL: url, GATEWAY_URL: url })
+
+/** The folder of aos' command line: AOS, or where compat/fetch_aos.sh puts it, if it is there. */
+export function aosFolder () {
+  const folder = resolve(process.env.AOS ?? fileURLToPath(new URL('../target/aos', import.meta.url)))
+  return existsSync(join(folder, 'bin/aos.js')) ? folder : null
+}
 
 /** The file of aos' module, if it was fetched (compat/fetch_modules.sh). */
 export function aosFile () {

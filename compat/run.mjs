@@ -1,6 +1,6 @@
 // Drives the real clients against a node of this repository: `npm ci && cargo build -p aobench && node run.mjs`.
-// Environment: AOBENCH, the binary (../target/debug/aobench); AOS, a checkout of permaweb/aos with its packages installed, whose
-// command line is then checked too; VERBOSE=1 shows errors in full and what the node logs.
+// Environment: AOBENCH, the binary (../target/debug/aobench); AOS, a checkout of permaweb/aos with its packages installed
+// (../target/aos, where fetch_aos.sh puts one), whose command line is then checked too; VERBOSE=1 shows errors in full and what the node logs.
 
 import './redirect.mjs'
 import { embeddingModel, startNode } from './node.mjs'

@@ -53,6 +53,25 @@ check(CLIENT, 'message to a wrong URL', async ({ url, genesis }) => {
   await assert.rejects(sent, error => error.message.includes('MU_URL'))
 })
 
+check(CLIENT, 'result and dryrun at a wrong URL', async ({ url, genesis: { token } }) => {
+  const wrong = connect({ MODE: 'legacy', CU_URL: `${url}/cu` })
+  const answers = [await wrong.result({ process: token, message: token }), await wrong.dryrun({ process: token, tags: [] })]
+  for (const { error } of answers) assert.match(error, /'\/cu\/.*' .*CU_URL/)
+})
+
+check(CLIENT, 'spawn at a wrong GATEWAY_URL', async ({ url, address }) => {
+  const wrong = connect({ MODE: 'legacy', MU_URL: url, CU_URL: url, GATEWAY_URL: `${url}/gateway` })
+  await assert.rejects(wrong.spawn({ module: 'A'.repeat(43), scheduler: address, signer }), /GATEWAY_URL/)
+})
+
+check(CLIENT, 'message of another protocol too', async node => {
+  const { token } = node.genesis
+  const collection = [{ name: 'Data-Protocol', value: 'Collection' }, { name: 'Type', value: 'Document' }]
+  const message = await ao(node).message({ process: token, signer, tags: [...tags({ Action: 'Info' }), ...collection] })
+  const result = await ao(node).result({ process: token, message })
+  assert.equal(result.Messages[0].Tags.find(tag => tag.name === 'Ticker').value, 'wAR')
+})
+
 check(CLIENT, 'a transfer without funds', async node => {
   const { token } = node.genesis
   const transfer = { Action: 'Transfer', Recipient: node.address, Quantity: '1' }
@@ -118,10 +137,9 @@ check(CLIENT, 'spawn', async node => {
 })
 
 check(CLIENT, 'spawn of an unknown module', async node => {
-  const spawned = ao(node).spawn({ module: 'A'.repeat(43), scheduler: node.address, signer, tags: [] })
-  // aoconnect looks for the tags of the module at the gateway first, and says no more than this when there are none; what the
-  // node says is in its answer to the item.
-  await assert.rejects(spawned, /Required/)
+  const module = 'A'.repeat(43)
+  const spawned = ao(node).spawn({ module, scheduler: node.address, signer, tags: [] })
+  await assert.rejects(spawned, error => error.message.includes(`aobench module add FILE --id ${module}`))
 })
 
 check(CLIENT, 'monitor, unmonitor', async node => {

@@ -1,6 +1,8 @@
 // aoconnect in mainnet mode: the node as HyperBEAM.
 
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
 
 import { connect, createSigner } from '@permaweb/aoconnect'
 
@@ -9,6 +11,7 @@ import { check } from '../suite.mjs'
 import { jwk } from '../wallets.mjs'
 
 const CLIENT = 'aoconnect mainnet'
+const PRINT_MS = 60_000
 const tags = fields => Object.entries(fields).map(([name, value]) => ({ name, value }))
 const ao = ({ url }) => connect({ MODE: 'mainnet', URL: url, signer: createSigner(jwk) })
 
@@ -71,7 +74,7 @@ check(CLIENT, 'dryrun', async node => {
 })
 
 check(CLIENT, 'spawn', async node => {
-  const process = await ao(node).spawn({ module: 'token', data: '{}', tags: tags({ Name: 'Compat', Ticker: 'COMPAT', Denomination: '0' }) })
+  const process = await ao(node).spawn({ module: 'token', tags: tags({ Name: 'Compat', Ticker: 'COMPAT', Denomination: '0' }) })
   const answer = await ao(node).dryrun({ process, tags: tags({ Action: 'Info' }) })
   assert.equal(answer.Messages[0].Tags.find(tag => tag.name === 'Ticker').value, 'COMPAT')
 })
@@ -79,6 +82,39 @@ check(CLIENT, 'spawn', async node => {
 check(CLIENT, 'spawn of an unknown module', async node => {
   await assert.rejects(ao(node).spawn({ module: 'A'.repeat(43), tags: [] }))
 })
+
+// aoconnect replaces what a node says by a text of its own, and prints it with DEBUG=error.
+const MISTAKES = {
+  'a wrong URL': [`connect({ ...options, URL: options.URL + '/node' }).message({ process: token })`, /\/node.* URL of a client are the address of this node without any path/s],
+  'an unknown process': [`ao.message({ process: 'A'.repeat(43) })`, /there is no process A+ on this node/],
+  'an unknown module': [`ao.spawn({ module: 'A'.repeat(43) })`, /aobench module add FILE --id A+/],
+  'a native module that cannot be spawned': [
+    `ao.spawn({ module: 'token', tags: [{ name: 'Denomination', value: 'many' }] })`, /could not be spawned: .*Denomination/
+  ],
+  'a transfer without funds': [
+    `ao.message({ process: token, opts: { fullResponse: true }, tags: [
+      { name: 'Action', value: 'Transfer' }, { name: 'Recipient', value: token }, { name: 'Quantity', value: '1' }
+    ] }).then(({ Output }) => console.log(Output.error))`, /Insufficient Balance!/
+  ]
+}
+
+for (const [mistake, [call, said]] of Object.entries(MISTAKES)) {
+  check(CLIENT, `what is printed of ${mistake}`, async node => assert.match(await printed(node, call), said))
+}
+
+/** What a program prints that makes a call. */
+function printed ({ url, genesis }, call) {
+  const program = `import { connect, createSigner } from '@permaweb/aoconnect'
+    const { JWK, NODE_URL: URL, token } = process.env
+    const options = { MODE: 'mainnet', URL, signer: createSigner(JSON.parse(JWK)) }
+    const ao = connect(options)
+    ${call}.catch(() => {})`
+  const env = { ...process.env, DEBUG: 'error', JWK: JSON.stringify(jwk), NODE_URL: url, token: genesis.token }
+  const options = { cwd: join(import.meta.dirname, '..'), env, timeout: PRINT_MS }
+  return new Promise(resolve => {
+    execFile(process.execPath, ['--input-type=module', '--eval', program], options, (error, stdout, stderr) => resolve(stdout + stderr))
+  })
+}
 
 check(CLIENT, 'request, a signed read', async node => {
   const answer = await ao(node).request({ path: '/~meta@1.0/info/address', method: 'GET' })

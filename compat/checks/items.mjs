@@ -117,6 +117,15 @@ check('arweave-js', 'api.request with an item, api.get of its data', async node 
   assert.equal(got.data, 'from arweave-js')
 })
 
+check('arweave-js', 'transactions.getStatus, blocks.getCurrent', async node => {
+  const item = await signed(signers[1], 'confirmed', { tags: tags({ 'Content-Type': 'text/plain' }) })
+  await uploaded(node, item.getRaw())
+  const { status, confirmed } = await arweave(node).transactions.getStatus(item.id)
+  assert.equal(status, 200)
+  const { height } = await arweave(node).blocks.getCurrent()
+  assert(confirmed.number_of_confirmations >= 1 && confirmed.block_height <= height, JSON.stringify({ confirmed, height }))
+})
+
 check('arweave-js', 'transactions.post of a layer-1 transaction', async node => {
   const client = arweave(node)
   const transaction = await client.createTransaction({ data: 'data', last_tx: 'A'.repeat(43), reward: '0' }, jwk)

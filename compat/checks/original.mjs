@@ -5,7 +5,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
-import { addAos, aosFile, evaluate, eventually, published, spawnAos } from '../aos-process.mjs'
+import { addAos, aosFile, aosFolder, evaluate, eventually, published, spawnAos } from '../aos-process.mjs'
 import { check } from '../suite.mjs'
 
 const CLIENT = 'original documents'
@@ -19,8 +19,8 @@ const REGISTRY = 'RLvG3tclmALLBCrwc17NqzNFqZCrUf3-RKZ5v8VRHiU'
 const MODEL_FILE = fileURLToPath(new URL('../../demo/models/social-4.gguf', import.meta.url))
 
 /** The blueprint of aos if a checkout is there, else Lua that does the same: asks the registry and runs what comes. */
-const BLUEPRINT = process.env.AOS
-  ? readFileSync(`${process.env.AOS}/blueprints/apm.lua`, 'utf8')
+const BLUEPRINT = aosFolder()
+  ? readFileSync(`${aosFolder()}/blueprints/apm.lua`, 'utf8')
   : `Handlers.once('boot', { Action = 'APM.UpdateResponse' }, function(msg)
        load((msg.Data:gsub('%x%x', function(byte) return string.char(tonumber(byte, 16)) end)))()
      end)

@@ -51,10 +51,38 @@ check(CLIENT, 'Chat', async node => {
   assert(!said.data.includes('\n'))
 })
 
+/** Searches the set of the documents once more, under a reference of its own. */
+async function search (node, number) {
+  const { knowledge } = node.genesis
+  const reference = `search-${number}`
+  await ao(node).message({
+    process: knowledge, signer, tags: tags({ Action: 'Search-Prompt', Reference: reference }),
+    data: '{"dataset_hash": "673322f20121f3dc36538578295819386f1ef2b8","prompt":"variable declarations"}'
+  })
+  return answer(node, reference)
+}
+
 check(CLIENT, 'Create-Dataset', async node => {
   const { knowledge } = node.genesis
   const id = await ao(node).message({ process: knowledge, signer, data: DATASET, tags: tags({ Action: 'Create-Dataset' }) })
   const result = await ao(node).result({ process: knowledge, message: id })
   assert.equal(result.Error, undefined)
   assert.equal(JSON.parse(result.Messages[0].Data).documents, 4)
+})
+
+check(CLIENT, 'Search-Prompt', async node => {
+  for (let number = 1; ; number++) {
+    const said = await search(node, number)
+    assert.equal(said.tag('Action'), 'Search-Prompt-Response')
+    if (!node.embeddingModel) {
+      assert.match(said.tag('Error'), /Set-Model/)
+      return
+    }
+    const { documents, pending, prompt } = JSON.parse(said.data)
+    if (pending > 0) continue
+    assert.equal(prompt, 'variable declarations')
+    assert.deepEqual(documents.map(document => document.meta.title).sort(), ['four', 'one', 'three', 'two'])
+    assert.equal(documents.at(-1).meta.title, 'four', 'the random document is the least like it')
+    return
+  }
 })

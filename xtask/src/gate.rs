@@ -76,7 +76,11 @@ fn compat(environment: &Environment) -> Result<(), String> {
     else {
         return Ok(());
     };
-    run::program(&environment, Path::new("node"), [folder.join("run.mjs")])?;
+    let mut clients = environment.clone();
+    if let Some(aos) = tools::aos() {
+        clients.push(("AOS".to_owned(), aos.display().to_string()));
+    }
+    run::program(&clients, Path::new("node"), [folder.join("run.mjs")])?;
     same_answers(&environment, &binary())
 }
 

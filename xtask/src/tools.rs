@@ -205,13 +205,24 @@ pub(crate) fn typos() -> Result<PathBuf, String> {
 
 /// Fetches the real modules of AO that tests run, if they are absent. The tests say that they were skipped without them.
 pub(crate) fn wasm_modules() {
-    let folder = target_directory().join("wasm-modules");
-    if folder.join("aos2_0_6.wasm").exists() {
+    fetch("wasm-modules", "aos2_0_6.wasm", "fetch_modules.sh", "AO's modules");
+}
+
+/// Fetches the command line of aos, if it is absent; its folder, if it is there then.
+pub(crate) fn aos() -> Option<PathBuf> {
+    fetch("aos", "bin/aos.js", "fetch_aos.sh", "the command line of aos");
+    Some(target_directory().join("aos")).filter(|folder| folder.join("bin/aos.js").exists())
+}
+
+/// Fetches what tests run and this repository does not keep into a folder of `target`, unless `file` is there already.
+fn fetch(folder: &str, file: &str, script: &str, what: &str) {
+    let folder = target_directory().join(folder);
+    if folder.join(file).exists() {
         return;
     }
-    eprintln!("xtask: fetching AO's modules for the tests from npm into {}", folder.display());
-    let script = repository().join("compat/fetch_modules.sh");
+    eprintln!("xtask: fetching {what} for the tests into {}", folder.display());
+    let script = repository().join("compat").join(script);
     if let Err(error) = run::program(&Environment::new(), Path::new("sh"), [script.as_os_str(), folder.as_os_str()]) {
-        eprintln!("xtask: {error}; the tests of AO's modules are skipped");
+        eprintln!("xtask: {error}; the tests of {what} are skipped");
     }
 }

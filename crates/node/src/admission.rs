@@ -23,14 +23,15 @@ pub(crate) enum Request {
 pub(crate) fn request(item: &DataItem) -> Result<Request, SubmitError> {
     let tags = item.tags();
     forbidden(tags)?;
-    match tags.get("Data-Protocol") {
-        Some("ao") => {}
-        Some(other) => {
-            return Err(bad("Data-Protocol", format!("it is '{}', and this node speaks 'ao'", quoted(other))));
-        }
-        None => return Err(SubmitError::MissingTag("Data-Protocol", "every item for AO carries Data-Protocol=ao")),
+    if !tags.all("Data-Protocol").any(|protocol| protocol == "ao") {
+        return Err(match tags.get("Data-Protocol") {
+            Some(other) => bad("Data-Protocol", format!("it is '{}', and this node speaks 'ao'", quoted(other))),
+            None => SubmitError::MissingTag("Data-Protocol", "every item for AO carries Data-Protocol=ao"),
+        });
     }
-    match tags.get("Type") {
+    // An item may be of several protocols, each with its own Type: the first that is one of AO's decides.
+    let mut types = tags.all("Type").filter(|kind| matches!(*kind, "Message" | "Process"));
+    match types.next().or_else(|| tags.get("Type")) {
         Some("Message") => item.target().map(Request::Message).ok_or(SubmitError::NoTarget),
         Some("Process") => {
             let module =
@@ -112,5 +113,15 @@ mod tests {
         }
         let good = DataItem::sign(&wallet, target, None, ao().with("Type", "Message"), Vec::new()).unwrap();
         assert_eq!(request(&good).unwrap(), Request::Message(Id::new([1; 32])));
+    }
+
+    #[test]
+    fn an_item_may_be_of_another_protocol_too() {
+        let wallet = Wallet::generate(WalletKind::Ed25519).unwrap();
+        // As aoconnect signs a message of a collection: its own protocol first, then that of AO.
+        let collection = Tags::new().with("Data-Protocol", "Collection").with("Type", "Document");
+        let tags = collection.with("Data-Protocol", "ao").with("Variant", "ao.TN.1").with("Type", "Message");
+        let item = DataItem::sign(&wallet, Some(Id::new([1; 32])), None, tags, Vec::new()).unwrap();
+        assert_eq!(request(&item).unwrap(), Request::Message(Id::new([1; 32])));
     }
 }

@@ -1,6 +1,8 @@
 //! The face of the node to everything that talks HTTP: submit an item, read results, schedules and inboxes. No wire
 //! format is known here.
 
+mod answers;
+
 use std::collections::BTreeMap;
 use std::iter;
 use std::sync::Arc;
@@ -16,103 +18,19 @@ use crate::admission::{self, Request};
 use crate::assign;
 use crate::clock::Clock;
 use crate::cron::Cron;
+use crate::delivered::Deliveries;
 use crate::error::{LogError, ReadError, SubmitError};
 use crate::gateway::{self, Gateway, Held, Transaction};
 use crate::log::{AoChain, Append, Body, LeftOut, Log, Logged, Receipt, Stream};
 use crate::metrics::Metrics;
 use crate::runtime::{Entry, Information, Programs, Runtime};
+use crate::wasm::Image;
 use crate::{authority, inbox, limits, runtime};
+
+pub(crate) use answers::{InboxPage, ProcessSummary, Record, ResultRange, StoredResult, Submitted};
 
 /// How long a dry-run waits for a process that has not handled its spawn yet.
 const DRY_RUN_WAIT: Duration = Duration::from_secs(10);
-
-/// What became of an item that was taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Submitted {
-    /// The id of the item.
-    pub id: Id,
-    /// The process it spawned, if it is a process item (its own id).
-    pub process: Option<Id>,
-    /// Its slot in the log of its process.
-    pub slot: u64,
-    /// False if it had that slot already: it was sent before.
-    pub fresh: bool,
-    /// Its signer, if the item names another sender (`From-Process`) for whom the signer may not speak.
-    pub unbelieved: Option<Id>,
-}
-
-/// What a process answered to a message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct StoredResult {
-    /// The slot of the message.
-    pub slot: u64,
-    /// The message.
-    pub message: Id,
-    /// When it was assigned, milliseconds since 1970.
-    pub timestamp_ms: u64,
-    /// How it came.
-    pub kind: MessageKind,
-    /// What it did, or the text of the fault that undid it.
-    pub outcome: Result<Effects, String>,
-}
-
-/// Which results are wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ResultRange {
-    /// Those after this slot (before it, if descending).
-    pub from_slot_exclusive: Option<u64>,
-    /// Up to and with this slot (down to it, if descending).
-    pub to_slot: Option<u64>,
-    /// At most so many.
-    pub limit: usize,
-    /// The newest first.
-    pub descending: bool,
-}
-
-/// A message in its place in the log of a process.
-#[derive(Debug, Clone)]
-pub(crate) struct Record {
-    /// Its place.
-    pub assignment: Assignment,
-    /// Its place as an item signed by this node.
-    pub assignment_item: DataItem,
-    /// The message as the process is given it.
-    pub message: Message,
-    /// The signed item as it came, if it came from outside.
-    pub item: Option<Vec<u8>>,
-}
-
-/// A page of an inbox.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct InboxPage {
-    /// In the order in which they came.
-    pub messages: Vec<Message>,
-    /// The slot from which the next page begins.
-    pub next: u64,
-    /// The slot that the next message to come will have.
-    pub end: u64,
-}
-
-/// A process as a list shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ProcessSummary {
-    /// Its id.
-    pub id: Id,
-    /// Its name in the genesis, or its `Name` tag.
-    pub name: Option<String>,
-    /// The name of its module.
-    pub module: String,
-    /// Its owner.
-    pub owner: Id,
-    /// Its tags.
-    pub tags: Tags,
-    /// The last slot of its log.
-    pub head: u64,
-    /// The last slot it has applied; absent while it has not applied its spawn.
-    pub applied: Option<u64>,
-    /// Why it stopped, if it did.
-    pub stopped: Option<String>,
-}
 
 /// The parts of a running node that its face needs.
 pub(crate) struct Parts {
@@ -148,6 +66,7 @@ pub(crate) struct Parts {
 pub(crate) struct Core {
     parts: Parts,
     verifications: Semaphore,
+    deliveries: Deliveries,
 }
 
 impl Core {
@@ -157,7 +76,8 @@ impl Core {
             tracing::warn!(%error, "queries will not find the modules of this node");
         }
         let verifications = Semaphore::new(parts.verifications_max.max(1));
-        Self { parts, verifications }
+        let deliveries = Deliveries::new(Arc::clone(&parts.log));
+        Self { parts, verifications, deliveries }
     }
 
     /// Verifies an item (on a thread for blocking work), decides who speaks, appends it and returns when it is durable.
@@ -185,11 +105,14 @@ impl Core {
                 let trusted =
                     |signer: &Id| *signer == self.address() || authority::is_listed(information.tags(), signer);
                 let from = authority::speaker(&item, trusted);
-                (append(Stream::process(target), MessageKind::Item, from, &item), from)
+                let append = append(Stream::process(target), MessageKind::Item, from, &item);
+                if from != signer {
+                    return self.deliveries.append(&item, append).await;
+                }
+                (append, from)
             }
             Request::Spawn(module) => {
-                let unknown = |reason| SubmitError::UnknownModule { module: admission::quoted(&module), reason };
-                self.parts.programs.check(&module).map_err(unknown)?;
+                self.check_module(&module)?;
                 self.parts.programs.check_clocks(&module, item.tags()).map_err(|(name, reason)| {
                     let name = admission::quoted(&name);
                     SubmitError::BadTag { name, reason }
@@ -206,6 +129,12 @@ impl Core {
         let receipt = self.append_all(iter::once(append).chain(also).collect()).await?;
         let process = is_spawn.then_some(process);
         Ok(Submitted { id, process, slot: receipt.slot, fresh: receipt.fresh, unbelieved })
+    }
+
+    /// The error of a module that this node cannot run: it says how to add it.
+    pub(crate) fn check_module(&self, module: &str) -> Result<(), SubmitError> {
+        let unknown = |reason| SubmitError::UnknownModule { module: admission::quoted(module), reason };
+        self.parts.programs.check(module).map_err(unknown)
     }
 
     /// An item whose signature holds. Verification is arithmetic, so as many run at one time as there are cores; that of a
@@ -330,6 +259,12 @@ impl Core {
         }
     }
 
+    /// Waits until a process has handled everything that is in its log now.
+    pub(crate) async fn caught_up(&self, process: &Id, wait: Duration) -> Result<(), ReadError> {
+        let entry = self.entry(process)?;
+        self.applied(&entry, entry.view().head, wait).await.map(|_| ())
+    }
+
     /// The results of a process, by slot. Blocking: short reads of a local file.
     pub(crate) fn results(&self, process: &Id, range: ResultRange) -> Result<Vec<StoredResult>, ReadError> {
         let entry = self.entry(process)?;
@@ -358,6 +293,16 @@ impl Core {
         let runtime = Arc::clone(&self.parts.runtime);
         let outcome = tokio::task::spawn_blocking(move || runtime.dry_run(&entry, &message)).await;
         outcome.map_err(|_| ReadError::Store { process: *process, reason: "the dry-run failed".to_owned() })?
+    }
+
+    /// The memory of a process that runs a WebAssembly module, once it has handled everything in its log, and the last slot
+    /// that it has handled; nothing of a native one.
+    pub(crate) async fn memory(&self, process: &Id) -> Result<Option<(u64, Image)>, ReadError> {
+        let entry = self.entry(process)?;
+        self.applied(&entry, entry.view().head, DRY_RUN_WAIT).await?;
+        let (runtime, process) = (Arc::clone(&self.parts.runtime), *process);
+        let read = tokio::task::spawn_blocking(move || runtime.memory(&entry)).await;
+        read.map_err(|_| ReadError::Store { process, reason: "reading failed".to_owned() })?
     }
 
     /// What a process publishes at a path of keys, once it has handled everything in its log.

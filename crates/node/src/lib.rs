@@ -17,6 +17,7 @@ mod config;
 mod console;
 mod core;
 mod cron;
+mod delivered;
 mod error;
 mod gateway;
 mod genesis;

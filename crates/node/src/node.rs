@@ -224,7 +224,7 @@ fn committed(listeners: &Arc<Listeners>, metrics: &Arc<Metrics>) -> (Committed, 
                         actors.wake();
                     }
                 }
-                StreamKind::Inbox | StreamKind::Clock => {}
+                StreamKind::Inbox | StreamKind::Clock | StreamKind::Delivered => {}
             }
         }
         sender.send_modify(|commits| *commits += 1);

@@ -13,6 +13,11 @@ use crate::runtime::{Programs, Sending};
 /// The tag by which a sender asks to be told if its receiver is no process, or could not handle the message.
 const NOTIFY: &str = "Notify-Undeliverable";
 
+/// Tags of a spawn that are not told again in its notice: what the notice says itself, and what the node says of each
+/// message.
+const NOT_IN_SPAWNED: [&str; 9] =
+    ["Action", "Process", "Error", "Data-Protocol", "Variant", "Type", "From-Process", "Pushed-For", NOTIFY];
+
 /// Characters of an error that a notice carries.
 const ERROR_CHARS_MAX: usize = 500;
 
@@ -133,13 +138,14 @@ impl Outbox {
         Append { stream: Stream::process(*letter.sender), identity, kind: MessageKind::Pushed, body }
     }
 
-    /// Starts a process for its parent, and tells the parent its id.
+    /// Starts a process for its parent, and tells the parent its id, with the tags that the parent gave it: by any of them
+    /// it may know which of its children this is.
     fn spawn(&self, letter: &Letter<'_>, content: Content, appends: &mut Vec<Append>) {
         let child = letter.identity();
         let module = content.tags.get("Module").unwrap_or_default();
-        let mut notice = Tags::new();
-        if let Some(reference) = content.tags.get("Reference") {
-            notice.push("Reference", reference);
+        let mut notice = content.tags.clone();
+        for name in NOT_IN_SPAWNED {
+            notice.remove(name);
         }
         // A module that is here today and was not yesterday may make another notice on a repeated delivery; its identity is
         // the same, so that the log keeps the first.

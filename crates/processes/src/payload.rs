@@ -57,8 +57,20 @@ pub(crate) fn json<T: DeserializeOwned>(message: &Message) -> Result<T, Fault> {
         .map_err(|error| Fault::BadData(format!("it is not the JSON expected ({error})")))
 }
 
-/// The data as text.
+/// What AO's clients send as data where none is given: aoconnect in a dry-run and in mainnet mode, and the `Spawn` of aos.
+const FILLERS: [&[u8]; 3] = [b"1234", b"1984", b"NODATA"];
+
+/// Whether a message has data of its own.
+pub(crate) fn has_data(message: &Message) -> bool {
+    let data = message.data.trim_ascii();
+    !data.is_empty() && !FILLERS.contains(&data)
+}
+
+/// The data as text; an empty one where a client only filled something in.
 pub(crate) fn text(message: &Message) -> Result<&str, Fault> {
+    if !has_data(message) {
+        return Ok("");
+    }
     message.text().ok_or_else(|| Fault::BadData("it is not UTF-8 text".to_owned()))
 }
 

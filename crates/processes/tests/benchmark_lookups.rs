@@ -150,3 +150,14 @@ fn looking_changes_nothing() {
         assert_eq!(contest.tables(), before, "{action}");
     }
 }
+
+#[test]
+fn what_a_client_fills_in_as_data_names_no_pool() {
+    let (mut contest, pool) = contested();
+    let id = pool.to_string();
+    let tags = [("Pool", id.as_str())];
+    // aoconnect in a dry-run, in mainnet mode and in legacy mode, where no data is given.
+    for data in ["1234", "1984", " "] {
+        assert_eq!(look(&mut contest, "Leaderboard", &tags, data)["pool"]["id"], json!(pool), "{data:?}");
+    }
+}

@@ -101,3 +101,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_a_client_fills_in_as_data_is_no_balance() {
+    let mut world = World::new();
+    // aoconnect in both modes, and `Spawn` of aos, where no data is given.
+    for data in [" ", "1984", "NODATA"] {
+        let token = world.spawn("token", wallet("owner"), &[("Name", "T"), ("Denomination", "0")], data);
+        assert_eq!(supply(&world, token), 0, "{data:?}");
+    }
+    let refused = world.try_spawn("token", wallet("owner"), &[("Name", "T")], "2000").unwrap_err();
+    assert!(refused.contains("a map from address to quantity"), "{refused}");
+}

@@ -62,7 +62,7 @@ pub fn audit(data: &Path) -> Result<AuditReport, NodeError> {
     };
     let log = SqliteLog::open(settings)?;
     let mut report = AuditReport::default();
-    for kind in [StreamKind::Process, StreamKind::Inbox, StreamKind::Clock] {
+    for kind in [StreamKind::Process, StreamKind::Inbox, StreamKind::Clock, StreamKind::Delivered] {
         for (id, head) in log.streams(kind)? {
             let stream = Stream { kind, id };
             match verify_all(&log, &stream, 0) {

@@ -27,7 +27,7 @@ use self::index::Index;
 pub(crate) use self::parts::PartStatus;
 use self::parts::PartUploads;
 pub(crate) use self::query::{Position, Query, TagFilter};
-pub(crate) use self::stored::Stored;
+pub(crate) use self::stored::{Stored, UNKNOWN_TYPE};
 pub(crate) use self::transactions::{Held, Transaction, Transactions};
 
 /// Bytes of all uploads together: the operator's disk is not the world's. An upload that would not fit is refused before

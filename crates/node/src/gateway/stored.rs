@@ -9,6 +9,9 @@ use ao::{Id, Tags};
 
 use super::GatewayError;
 
+/// The type of bytes of which nothing is known.
+pub(crate) const UNKNOWN_TYPE: &str = "application/octet-stream";
+
 /// An item that the gateway has: where its data lies, and what the index knows of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stored {
@@ -31,9 +34,9 @@ pub(crate) struct Stored {
 }
 
 impl Stored {
-    /// Its `Content-Type` tag, or the type of bytes of which nothing is known.
+    /// Its `Content-Type` tag, or [`UNKNOWN_TYPE`].
     pub(crate) fn content_type(&self) -> &str {
-        self.tags.get("Content-Type").unwrap_or("application/octet-stream")
+        self.tags.get("Content-Type").unwrap_or(UNKNOWN_TYPE)
     }
 
     /// Opens the file of the item.

@@ -6,18 +6,26 @@ use axum::extract::{Request, State};
 use serde::Deserialize;
 
 use ao::limits::ITEM_BYTES_MAX;
-use ao::{Id, Tags};
+use ao::{Id, MessageKind, Tags};
 
 use super::body;
 use super::cursor::{Bound, Cursor, Sort};
 use super::error::HttpError;
 use super::extract::{OfProcess, PathId, QueryOf};
-use super::limits::{READ_STEP, RESPONSE_BYTES_MAX, RESULT_WAIT, RESULTS_DEFAULT};
+use super::limits::{READ_STEP, RESPONSE_BYTES_MAX, RESULT_WAIT, RESULTS_DEFAULT, TICKS_DEFAULT};
 use super::state::{Shared, one_more};
 use super::wire::{DryRun, ResultAnswer, ResultEdge, ResultsAnswer, ResultsPageInfo};
 use crate::core::{Core, ResultRange, StoredResult};
 use crate::error::ReadError;
 use crate::limits::PAGE_MAX;
+
+/// The query of a dry-run.
+#[derive(Deserialize)]
+pub(crate) struct DryRunQuery {
+    #[serde(flatten)]
+    of: OfProcess,
+    to: Option<String>,
+}
 
 /// The query of a list of results.
 #[derive(Debug, Deserialize)]
@@ -49,23 +57,57 @@ pub(crate) async fn results(
     PathId(process): PathId,
     QueryOf(query): QueryOf<ResultsQuery>,
 ) -> Result<Json<ResultsAnswer>, HttpError> {
-    let _request = one_more(&shared.requests, "requests")?;
-    let from = query.from.as_deref().map(Bound::parse).transpose()?.flatten();
-    let to = query.to.as_deref().map(Bound::parse).transpose()?.flatten();
+    let (from, to) = query.bounds()?;
     let limit = query.limit.unwrap_or(RESULTS_DEFAULT).clamp(1, PAGE_MAX);
     let sort = match from {
         Some(Bound::Slot(_, sort)) => sort,
         _ => query.sort.unwrap_or_default(),
     };
-    shared.blocking(move |core| Results { core, process, sort, limit }.read(from, to)).await.map(Json)
+    page(&shared, Wanted { process, sort, limit, only_ticks: false }, from, to).await
 }
 
-/// What is asked of the results of a process.
-struct Results<'a> {
-    core: &'a Core,
+/// `GET /cron/{process}?from&to&limit`: the results of its ticks, the oldest first.
+pub(crate) async fn ticks(
+    State(shared): State<Shared>,
+    PathId(process): PathId,
+    QueryOf(query): QueryOf<ResultsQuery>,
+) -> Result<Json<ResultsAnswer>, HttpError> {
+    let (from, to) = query.bounds()?;
+    let limit = query.limit.unwrap_or(TICKS_DEFAULT).clamp(1, PAGE_MAX);
+    page(&shared, Wanted { process, sort: Sort::Ascending, limit, only_ticks: true }, from, to).await
+}
+
+async fn page(
+    shared: &Shared,
+    wanted: Wanted,
+    from: Option<Bound>,
+    to: Option<Bound>,
+) -> Result<Json<ResultsAnswer>, HttpError> {
+    let _request = one_more(&shared.requests, "requests")?;
+    shared.blocking(move |core| Results { core, wanted }.read(from, to)).await.map(Json)
+}
+
+impl ResultsQuery {
+    /// Where the list begins and ends.
+    fn bounds(&self) -> Result<(Option<Bound>, Option<Bound>), HttpError> {
+        let bound = |text: &Option<String>| text.as_deref().map(Bound::parse).transpose();
+        Ok((bound(&self.from)?.flatten(), bound(&self.to)?.flatten()))
+    }
+}
+
+/// Which results of a process are asked for.
+struct Wanted {
     process: Id,
     sort: Sort,
     limit: usize,
+    /// Those of its clocks only.
+    only_ticks: bool,
+}
+
+/// The results of a process, and what is asked of them.
+struct Results<'a> {
+    core: &'a Core,
+    wanted: Wanted,
 }
 
 impl Results<'_> {
@@ -75,24 +117,25 @@ impl Results<'_> {
             from_slot_exclusive: from.map(|bound| self.begin(bound)).transpose()?.flatten(),
             to_slot: to.map(|bound| self.end(bound)).transpose()?,
             limit: READ_STEP,
-            descending: self.sort == Sort::Descending,
+            descending: self.wanted.sort == Sort::Descending,
         };
-        let summary = self.core.process(&self.process)?;
+        let summary = self.core.process(&self.wanted.process)?;
         let prompt = format!("{}> ", summary.name.unwrap_or(summary.module));
         let (mut edges, mut bytes) = (Vec::new(), 0);
         loop {
-            let step = self.core.results(&self.process, range)?;
+            let step = self.core.results(&self.wanted.process, range)?;
             let is_last = step.len() < READ_STEP;
             for result in step {
                 range.from_slot_exclusive = Some(result.slot);
-                if result.outcome.is_err() {
+                let is_wanted = !self.wanted.only_ticks || result.kind == MessageKind::Cron;
+                if result.outcome.is_err() || !is_wanted {
                     continue;
                 }
-                if edges.len() >= self.limit || bytes > RESPONSE_BYTES_MAX {
+                if edges.len() >= self.wanted.limit || bytes > RESPONSE_BYTES_MAX {
                     return Ok(answer(edges, true));
                 }
                 bytes += size(&result);
-                let cursor = Cursor::new(result.slot, result.timestamp_ms, self.sort).encode();
+                let cursor = Cursor::new(result.slot, result.timestamp_ms, self.wanted.sort).encode();
                 edges.push(ResultEdge { cursor, node: ResultAnswer::of(result).shown(&prompt) });
             }
             if is_last {
@@ -103,24 +146,24 @@ impl Results<'_> {
 
     /// The slot after which the list begins; nothing for the very beginning.
     fn begin(&self, bound: Bound) -> Result<Option<u64>, ReadError> {
-        match (bound, self.sort) {
+        match (bound, self.wanted.sort) {
             (Bound::Slot(slot, _), _) => Ok(Some(slot)),
             (Bound::Time(time_ms), Sort::Ascending) => Ok(self.first_after(time_ms)?.checked_sub(1)),
-            (Bound::Time(time_ms), Sort::Descending) => self.core.slot_at(&self.process, time_ms).map(Some),
+            (Bound::Time(time_ms), Sort::Descending) => self.core.slot_at(&self.wanted.process, time_ms).map(Some),
         }
     }
 
     /// The last slot of the list.
     fn end(&self, bound: Bound) -> Result<u64, ReadError> {
-        match (bound, self.sort) {
+        match (bound, self.wanted.sort) {
             (Bound::Slot(slot, _), _) => Ok(slot),
             (Bound::Time(time_ms), Sort::Ascending) => Ok(self.first_after(time_ms)?.saturating_sub(1)),
-            (Bound::Time(time_ms), Sort::Descending) => self.core.slot_at(&self.process, time_ms),
+            (Bound::Time(time_ms), Sort::Descending) => self.core.slot_at(&self.wanted.process, time_ms),
         }
     }
 
     fn first_after(&self, time_ms: u64) -> Result<u64, ReadError> {
-        self.core.slot_at(&self.process, time_ms.saturating_add(1))
+        self.core.slot_at(&self.wanted.process, time_ms.saturating_add(1))
     }
 }
 
@@ -140,10 +183,14 @@ fn size(result: &StoredResult) -> usize {
 /// `POST /dry-run?process-id=`: what a process would answer to a message now, without any effect.
 pub(crate) async fn dry_run(
     State(shared): State<Shared>,
-    QueryOf(query): QueryOf<OfProcess>,
+    QueryOf(query): QueryOf<DryRunQuery>,
     request: Request<Body>,
 ) -> Result<Json<ResultAnswer>, HttpError> {
-    let process = query.id()?;
+    let process = query.of.id()?;
+    if query.to.is_some() {
+        let text = "a dry-run is of the state of now, and that of an earlier message is not kept: leave out ?to=";
+        return Err(HttpError::bad_request("bad-dry-run", text));
+    }
     let _request = one_more(&shared.requests, "requests")?;
     let (parts, body) = request.into_parts();
     let bytes = body::whole(&shared, &parts.headers, body, ITEM_BYTES_MAX).await?;
@@ -151,6 +198,6 @@ pub(crate) async fn dry_run(
         let text = format!("the body of a dry-run is JSON with Target, Owner, Data and Tags: {error}");
         HttpError::bad_request("bad-dry-run", text)
     })?;
-    let outcome = shared.dry_run(&process, question.message(process)).await?;
+    let outcome = shared.dry_run_of_now(&process, question.message(process)).await?;
     Ok(Json(ResultAnswer::new(0, outcome)))
 }

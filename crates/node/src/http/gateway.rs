@@ -27,8 +27,9 @@ use super::range::{Wanted, wanted};
 use super::scheduler_unit::{self, ScheduleQuery};
 use super::state::{Shared, one_more};
 use super::{body, nothing_at};
+use crate::clock::Clock;
 use crate::core::Core;
-use crate::gateway::{GatewayError, Stored};
+use crate::gateway::{GatewayError, Stored, Transaction, UNKNOWN_TYPE, block_id};
 use crate::limits::PAGE_MAX;
 
 /// The content type of a model file.
@@ -124,21 +125,41 @@ pub(crate) async fn data(
     Ok(response)
 }
 
-/// `GET /tx/{id}`: an upload without its data, in the words of an Arweave gateway.
+/// `GET /tx/{id}`: an upload, or a signed message, without its data, in the words of an Arweave gateway.
 pub(crate) async fn header(State(shared): State<Shared>, PathId(id): PathId) -> Result<Json<Value>, HttpError> {
-    let stored = find(&shared, id).await?;
-    let read = move |_: &Core| stored.header().map(|header| (stored, header));
-    let (stored, header) = shared.blocking::<_, GatewayError>(read).await?;
+    let read = move |core: &Core| {
+        let found = transaction(core, id)?;
+        let header = found.as_ref().and_then(|found| core.header_of(found));
+        Ok::<_, GatewayError>(found.zip(header))
+    };
+    let (found, header) = shared.blocking(read).await?.ok_or_else(|| unknown(id))?;
+    let kind = found.tags.get("Content-Type").unwrap_or(UNKNOWN_TYPE);
     Ok(Json(json!({
         "id": id,
-        "owner": { "address": stored.owner, "key": URL_SAFE_NO_PAD.encode(header.owner()) },
-        "target": stored.target,
+        "owner": { "address": found.owner, "key": URL_SAFE_NO_PAD.encode(header.owner()) },
+        "target": found.recipient,
         "anchor": header.anchor().map(|anchor| URL_SAFE_NO_PAD.encode(anchor)),
-        "tags": header.tags(),
+        "tags": found.tags,
         "signature": URL_SAFE_NO_PAD.encode(header.signature()),
         "signature_type": header.signature_type().code(),
-        "data": { "size": stored.data_length.to_string(), "type": stored.content_type() },
+        "data": { "size": found.size.to_string(), "type": kind },
     })))
+}
+
+/// `GET /tx/{id}/status`: when it came. Nothing here is ever taken back, so that each block since then confirms it.
+pub(crate) async fn status(State(shared): State<Shared>, PathId(id): PathId) -> Result<Json<Value>, HttpError> {
+    let found = shared.blocking(move |core| transaction(core, id)).await?.ok_or_else(|| unknown(id))?;
+    let now = Clock::block_height_at(shared.core.clock().now_ms());
+    Ok(Json(json!({
+        "block_height": found.height, "block_indep_hash": block_id(found.height),
+        "number_of_confirmations": now.saturating_sub(found.height) + 1,
+    })))
+}
+
+/// What is known of an id: of an upload, a message or a module.
+fn transaction(core: &Core, id: Id) -> Result<Option<Transaction>, GatewayError> {
+    core.index_transactions(INDEX_WAIT);
+    core.gateway().transactions().transaction(&id)
 }
 
 /// `GET /models`: the newest uploads that say they are models.
@@ -171,11 +192,6 @@ async fn data_of_message(shared: &Shared, id: Id) -> Result<Response, HttpError>
 
 fn unknown(id: Id) -> HttpError {
     HttpError::not_found(format!("there is no data {id} on this node"))
-}
-
-async fn find(shared: &Shared, id: Id) -> Result<Stored, HttpError> {
-    let stored = shared.blocking(move |core| core.gateway().find(&id)).await?;
-    stored.ok_or_else(|| unknown(id))
 }
 
 async fn stream(shared: &Shared, stored: &Stored, start: u64, length: u64) -> Result<Body, HttpError> {

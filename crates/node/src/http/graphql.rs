@@ -21,6 +21,7 @@ use super::limits::{
     INDEX_WAIT, QUERY_BYTES_MAX, QUERY_COMPLEXITY_MAX, QUERY_DEPTH_MAX, QUERY_FILTERS_MAX, TRANSACTIONS_MAX,
 };
 use super::state::{Shared, one_more};
+use crate::core::Core;
 use crate::gateway::{
     GatewayError, Held, Position, Query as Wanted, TagFilter as WantedTag, Transaction as Found, block_id,
 };
@@ -51,7 +52,31 @@ pub(crate) async fn query(
             format!("the body of a query is JSON with 'query' and 'variables': {error}"),
         )
     })?;
+    if let Some(module) = module_of_spawn(&request) {
+        let missing = move |core: &Core| {
+            core.index_transactions(INDEX_WAIT);
+            Ok::<_, GatewayError>(core.gateway().transactions().transaction(&module)?.is_none())
+        };
+        if shared.blocking(missing).await? {
+            shared.core.check_module(&module.to_string())?;
+        }
+    }
     Ok(Json(SCHEMA.execute(request.data(shared)).await))
+}
+
+/// The module that aoconnect looks for before it spawns a process of it. If its query finds nothing it says "Required" and
+/// no more; the text of an answer that is an error it shows, and there stands how to add a module.
+fn module_of_spawn(request: &async_graphql::Request) -> Option<Id> {
+    let asks =
+        request.query.contains("query GetTransactions ($transactionIds: [ID!]!)") && request.variables.len() == 1;
+    let ids = request.variables.get("transactionIds").filter(|_| asks)?;
+    match ids {
+        async_graphql::Value::List(ids) => match ids.as_slice() {
+            [async_graphql::Value::String(id)] => id.parse().ok(),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 struct Query;
@@ -117,7 +142,7 @@ async fn page(
     with_items: bool,
 ) -> async_graphql::Result<Vec<(Position, Transaction)>> {
     let shared = context.data::<Shared>()?;
-    let read = move |core: &crate::core::Core| {
+    let read = move |core: &Core| {
         core.index_transactions(INDEX_WAIT);
         let found = core.gateway().transactions().find(&wanted)?;
         let entry = |(position, found): (Position, Found)| {

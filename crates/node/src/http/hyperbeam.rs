@@ -148,7 +148,7 @@ async fn dry_run(shared: &Shared, process: Id, tags: Tags, request: Request<Body
     let owner = item.as_ref().map(DataItem::address).unwrap_or_default();
     let data = item.map(DataItem::into_data).unwrap_or_default();
     let message = Message::dry_run(owner, process, tags, data);
-    let outcome = shared.dry_run(&process, message).await?;
+    let outcome = shared.dry_run_of_now(&process, message).await?;
     Ok(Json(json!({ "raw": ResultAnswer::new(0, outcome) })).into_response())
 }
 

@@ -44,6 +44,12 @@ pub(crate) const RESPONSE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Results of a page if the request does not say (the number of AO's compute unit).
 pub(crate) const RESULTS_DEFAULT: usize = 25;
 
+/// Results of ticks of a page if the request does not say (the number of AO's compute unit).
+pub(crate) const TICKS_DEFAULT: usize = 500;
+
+/// Blocks back from now of which one is found by its id: nothing keeps ids of blocks, so they are reckoned.
+pub(crate) const BLOCKS_BACK_MAX: u64 = 10_000;
+
 /// Entries of a schedule or an inbox of a page if the request does not say (the number of AO's scheduler unit).
 pub(crate) const PAGE_DEFAULT: usize = 100;
 

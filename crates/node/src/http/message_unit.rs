@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -12,8 +12,8 @@ use ao::{DataItem, Id};
 
 use super::body;
 use super::error::HttpError;
-use super::extract::{PathId, QueryOf, parse_id};
-use super::limits::SPAWN_WAIT;
+use super::extract::{OfProcess, PathId, QueryOf, parse_id};
+use super::limits::{RESULT_WAIT, SPAWN_WAIT};
 use super::state::{Shared, one_more};
 use super::wire::{Acknowledged, unbelieved};
 use crate::core::{Core, StoredResult};
@@ -112,9 +112,39 @@ fn left_out(names: &str) -> Result<LeftOut, HttpError> {
     Ok(left_out)
 }
 
-/// `POST` and `DELETE /monitor/{process}`: accepted for old clients. This node runs the clocks of all its processes, so
-/// there is nothing to switch on.
+/// `POST /monitor/{process}`: accepted for old clients. This node runs the clocks of all its processes, so there is nothing
+/// to switch on.
 pub(crate) async fn monitor(State(shared): State<Shared>, PathId(process): PathId) -> Result<&'static str, HttpError> {
     shared.blocking(move |core| core.process(&process)).await?;
     Ok("Monitoring process")
+}
+
+/// `DELETE /monitor/{process}`: accepted likewise; the clocks go on.
+pub(crate) async fn unmonitor(
+    State(shared): State<Shared>,
+    PathId(process): PathId,
+) -> Result<&'static str, HttpError> {
+    shared.blocking(move |core| core.process(&process)).await?;
+    Ok("Process deleted")
+}
+
+/// `POST /push/{message}/{number}?process-id=`: what a message made its process send is sent on. Here that was done when the
+/// message was handled, once and for ever, so there is nothing left to do.
+pub(crate) async fn push_again(
+    State(shared): State<Shared>,
+    Path((message, number)): Path<(String, String)>,
+    QueryOf(query): QueryOf<OfProcess>,
+) -> Result<Response, HttpError> {
+    if number.parse::<u32>().is_err() {
+        let text = "the path ends in the number of a message among those that were sent, from 0";
+        return Err(HttpError::bad_request("bad-number", text));
+    }
+    let (message, process) = (parse_id(&message)?, query.id()?);
+    let _waiting = one_more(&shared.waiting, "waiting requests")?;
+    match shared.unless_stopping(shared.core.result(&process, &message, RESULT_WAIT)).await {
+        Some(result) => drop(result?),
+        None => return Err(HttpError::busy("requests, because it stops,")),
+    }
+    let answer = Acknowledged { message: "Processing Message Result", id: message, process_id: None, warning: None };
+    Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
 }

@@ -12,6 +12,7 @@ mod graphql;
 mod hyperbeam;
 mod inbox;
 pub(crate) mod limits;
+mod memory;
 mod message_unit;
 mod operations;
 mod parts;
@@ -94,20 +95,26 @@ async fn index(core: Arc<Core>, mut stopping: watch::Receiver<bool>) {
 fn router(shared: Shared) -> Router {
     Router::new()
         .route("/", get(operations::home).post(message_unit::post))
-        .route("/monitor/{process}", post(message_unit::monitor).delete(message_unit::monitor))
+        .route("/monitor/{process}", post(message_unit::monitor).delete(message_unit::unmonitor))
         .route("/result/{message}", get(compute_unit::result))
         .route("/results/{process}", get(compute_unit::results))
+        .route("/cron/{process}", get(compute_unit::ticks))
+        .route("/state/{process}", get(memory::state))
         .route("/dry-run", post(compute_unit::dry_run))
         .route("/timestamp", get(scheduler_unit::timestamp))
         .route("/processes/{process}", get(scheduler_unit::process))
         .route("/tx", post(gateway::upload))
         .route("/tx/{id}", get(gateway::header).post(gateway::upload))
+        .route("/tx/{id}/status", get(gateway::status))
         .route("/v1/tx", post(gateway::upload))
         .route("/v1/tx/{token}", post(gateway::upload))
         .route("/v1/chunks/{token}/{id}/{part}", get(parts::begin_or_status).post(parts::put_or_finalize))
         .route("/v1/price/bytes/{bytes}", get(arweave::turbo_price))
         .route("/v1/info", get(arweave::information))
         .route("/info", get(arweave::information))
+        .route("/block/current", get(arweave::current_block))
+        .route("/block/height/{height}", get(arweave::block_at))
+        .route("/block/hash/{id}", get(arweave::block_of))
         .route("/tx_anchor", get(arweave::anchor))
         .route("/price/{bytes}", get(arweave::price))
         .route("/price/{bytes}/{target}", get(arweave::price_to))
@@ -122,6 +129,7 @@ fn router(shared: Shared) -> Router {
         .route("/~meta@1.0/info", get(hyperbeam::information))
         .route("/~meta@1.0/info/address", get(operations::address))
         .route("/push", post(hyperbeam::push))
+        .route("/push/{message}/{number}", post(message_unit::push_again))
         .merge(pages::routes())
         .route("/{id}", get(gateway::data))
         .route("/{id}/latest", get(scheduler_unit::latest))

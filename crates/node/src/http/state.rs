@@ -98,6 +98,17 @@ impl Shared {
         }
     }
 
+    /// The same after everything that the process was sent before: who sends it something and then asks, as AO's clients do,
+    /// sees what came of it.
+    pub(crate) async fn dry_run_of_now(
+        &self,
+        process: &Id,
+        message: Message,
+    ) -> Result<Result<Effects, String>, HttpError> {
+        self.core.caught_up(process, RESULT_WAIT).await?;
+        self.dry_run(process, message).await
+    }
+
     /// Waits for something to come, or for the node to shut down: nobody holds a shutdown up by waiting.
     pub(crate) async fn unless_stopping<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         let mut stopping = self.stopping.clone();

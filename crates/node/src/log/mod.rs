@@ -31,6 +31,8 @@ pub(crate) enum StreamKind {
     Inbox,
     /// The warps of the node's clock.
     Clock,
+    /// Which messages other nodes have delivered to a process, by what they say.
+    Delivered,
 }
 
 /// A stream of the log: what it is, and whose.
@@ -138,6 +140,11 @@ impl Stream {
     pub(crate) const fn clock(node: Id) -> Self {
         Self { kind: StreamKind::Clock, id: node }
     }
+
+    /// What other nodes have delivered to a process.
+    pub(crate) const fn delivered(id: Id) -> Self {
+        Self { kind: StreamKind::Delivered, id }
+    }
 }
 
 impl StreamKind {
@@ -147,6 +154,7 @@ impl StreamKind {
             Self::Process => 0,
             Self::Inbox => 1,
             Self::Clock => 2,
+            Self::Delivered => 3,
         }
     }
 
@@ -156,6 +164,7 @@ impl StreamKind {
             0 => Some(Self::Process),
             1 => Some(Self::Inbox),
             2 => Some(Self::Clock),
+            3 => Some(Self::Delivered),
             _ => None,
         }
     }

@@ -25,6 +25,7 @@ use crate::limits;
 use crate::log::{Body, Log, Stream, StreamKind};
 use crate::metrics::Metrics;
 use crate::outbox::Outbox;
+use crate::wasm::Image;
 
 pub(crate) use entry::{Entry, Information};
 pub(crate) use process_file::{ProcessFiles, ResultReader, Sending, path};
@@ -179,6 +180,19 @@ impl Runtime {
             apply::dry_run(file, &information.identity, message)
         });
         answered.map_err(|error| failed(error.to_string()))?.map_err(failed)
+    }
+
+    /// The memory of a process that runs a WebAssembly module, and the last slot that it has handled; nothing of a native
+    /// one. Waits while the process is in the middle of a batch.
+    pub(crate) fn memory(&self, entry: &Entry) -> Result<Option<(u64, Image)>, ReadError> {
+        let information = self.information(entry)?;
+        let Program::Wasm(program) = &information.identity.program else { return Ok(None) };
+        let failed = |reason: String| ReadError::Store { process: entry.process(), reason };
+        let read = entry.with_file(&self.shared.parts.files, entry.view().head, |file| {
+            self.shared.wake(entry.process(), &information.identity, file)?;
+            program.memory()
+        });
+        read.map_err(|error| failed(error.to_string()))?.map(Some).map_err(failed)
     }
 
     /// Ends the threads once they are done with the batches in their hands.

@@ -7,6 +7,8 @@ use crate::limits::CRON_PERIOD_MS_MIN;
 
 /// Clocks of one process.
 const CRONS_MAX: usize = 16;
+/// A day, milliseconds.
+const DAY_MS: u64 = 86_400_000;
 /// How a tag of a tick begins.
 const TAG_PREFIX: &str = "Cron-Tag-";
 
@@ -50,7 +52,7 @@ pub(crate) fn check(tags: &Tags) -> Result<(), (String, String)> {
         if tag.is_named("Cron-Interval") {
             count += 1;
             if period_ms(&tag.value).is_none() {
-                let units = "seconds, minutes, hours, days, weeks or blocks";
+                let units = "seconds, minutes, hours, days, weeks, years or blocks";
                 let reason = format!(
                     "'{:.40}' is no period: it is a number and its unit, as in 5-minutes, of {units}",
                     tag.value
@@ -80,19 +82,22 @@ fn strip(name: &str) -> Option<&str> {
     start.eq_ignore_ascii_case(TAG_PREFIX).then_some(rest)
 }
 
-/// `5-minutes` in milliseconds. AO's client also takes months and years, of which its own unit knows nothing.
+/// `5-minutes` in milliseconds, with the units that AO's compute unit understands. AO's client also takes months, of which
+/// that unit knows nothing.
 fn period_ms(text: &str) -> Option<u64> {
     let (number, unit) = text.split_once('-')?;
-    let unit_ms: u64 = match unit.strip_suffix('s').unwrap_or(unit) {
-        "second" => 1000,
-        "minute" => 60_000,
-        "hour" => 3_600_000,
-        "day" => 86_400_000,
-        "week" => 7 * 86_400_000,
-        "block" => crate::limits::BLOCK_MS,
+    let unit_ms: u64 = match unit.trim().to_ascii_lowercase().as_str() {
+        "s" | "sec" | "secs" | "second" | "seconds" => 1000,
+        "m" | "min" | "mins" | "minute" | "minutes" => 60_000,
+        "h" | "hr" | "hrs" | "hour" | "hours" => 3_600_000,
+        "d" | "day" | "days" => DAY_MS,
+        "w" | "week" | "weeks" => 7 * DAY_MS,
+        // A year there is 365 days and a quarter.
+        "y" | "yr" | "yrs" | "year" | "years" => 1461 * DAY_MS / 4,
+        "block" | "blocks" => crate::limits::BLOCK_MS,
         _ => return None,
     };
-    let every_ms = number.parse::<u64>().ok()?.checked_mul(unit_ms)?;
+    let every_ms = number.trim().parse::<u64>().ok()?.checked_mul(unit_ms)?;
     (every_ms > 0).then_some(every_ms.max(CRON_PERIOD_MS_MIN))
 }
 
@@ -118,7 +123,7 @@ mod tests {
     #[test]
     fn what_is_no_clock_is_named() {
         let clock = |value: &str| Tags::new().with("Cron-Interval", value);
-        for good in ["1-second", "10-blocks", "2-weeks"] {
+        for good in ["1-second", "10-blocks", "2-weeks", "1-year", "10-Minutes", "2-hrs", "30 - secs"] {
             assert_eq!(check(&clock(good)), Ok(()), "{good}");
         }
         for bad in ["1-month", "0-minutes", "minutes", "-5-minutes", "5 minutes", "1.5-hours"] {

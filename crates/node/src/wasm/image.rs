@@ -21,12 +21,15 @@ pub(super) type Page = [u8; PAGE_BYTES];
 
 /// All of a module's state between two messages.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Image {
+pub(crate) struct Image {
     /// By number. Absent pages, and those beyond the end, are zero.
-    pub pages: Vec<Option<Arc<Page>>>,
+    pub(super) pages: Vec<Option<Arc<Page>>>,
     /// Mutable globals as bits, in the order of their export; then what the node keeps beside them.
-    pub globals: Vec<u64>,
+    pub(super) globals: Vec<u64>,
 }
+
+/// Pages of a piece of a memory.
+const PIECE_PAGES: usize = 16;
 
 impl Image {
     /// The state of a memory. `earlier` is an image of the same memory, whose pages are shared where nothing changed.
@@ -64,8 +67,22 @@ impl Image {
         true
     }
 
+    /// The memory from its beginning, in pieces. What is zero is made when its turn comes.
+    pub(crate) fn into_pieces(self) -> impl Iterator<Item = Vec<u8>> {
+        (0..self.pages.len()).step_by(PIECE_PAGES).map(move |from| {
+            let mut piece = Vec::with_capacity(PIECE_PAGES * PAGE_BYTES);
+            for page in self.pages.iter().skip(from).take(PIECE_PAGES) {
+                match page {
+                    Some(page) => piece.extend_from_slice(&page[..]),
+                    None => piece.resize(piece.len() + PAGE_BYTES, 0),
+                }
+            }
+            piece
+        })
+    }
+
     /// Bytes of the memory that it was taken from.
-    pub(super) fn memory_bytes(&self) -> usize {
+    pub(crate) fn memory_bytes(&self) -> usize {
         self.pages.len() * PAGE_BYTES
     }
 
@@ -134,6 +151,7 @@ mod tests {
         assert_eq!((first.held_bytes(), second.held_bytes()), (2 * PAGE_BYTES, 2 * PAGE_BYTES));
         assert_ne!(first.hash(), second.hash());
         assert!(Arc::ptr_eq(first.pages[15].as_ref().unwrap(), second.pages[15].as_ref().unwrap()));
+        assert_eq!(second.clone().into_pieces().flatten().collect::<Vec<u8>>(), memory);
         assert!(first.restore(&mut memory));
         assert_eq!((memory[3 * PAGE_BYTES + 5], memory[8 * PAGE_BYTES]), (7, 0));
         assert_eq!(Image::capture(&memory, vec![1], &Image::default()).hash(), first.hash());

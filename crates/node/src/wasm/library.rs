@@ -151,7 +151,8 @@ impl Library {
     fn uploaded(&self, id: &Id) -> Result<Option<Facts>, String> {
         let Some(gateway) = &self.gateway else { return Ok(None) };
         let stored = gateway.find(id).map_err(|error| error.to_string())?;
-        let is_module = |tags: &Tags| tags.get("Data-Protocol") == Some("ao") && tags.get("Type") == Some("Module");
+        let has = |tags: &Tags, name: &str, value: &str| tags.all(name).any(|given| given == value);
+        let is_module = |tags: &Tags| has(tags, "Data-Protocol", "ao") && has(tags, "Type", "Module");
         Ok(stored.filter(|stored| is_module(&stored.tags)).map(|stored| Facts {
             id: *id,
             owner: stored.owner,

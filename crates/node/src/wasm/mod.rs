@@ -39,6 +39,7 @@ use instance::{Program, Sandbox};
 use library::{Facts, Library};
 
 pub(crate) use crons::check as check_clocks;
+pub(crate) use image::Image;
 pub use library::{MODULE_FORMATS, ModuleError, add_module, default_format};
 pub(crate) use process::{Failure, Process};
 

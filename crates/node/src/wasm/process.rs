@@ -243,6 +243,18 @@ impl Process {
         Ok(())
     }
 
+    /// Its memory as it is now, and the last slot that it has handled.
+    pub(crate) fn memory(&self) -> Result<(u64, Image), String> {
+        match &mut *self.state() {
+            State::Hot(hot) => {
+                let slot = hot.slot.ok_or("it has not handled its spawn yet")?;
+                Ok((slot, hot.instance.image(&hot.base)))
+            }
+            State::Broken(reason) => Err(reason.clone()),
+            State::Cold => Err("its memory was not read".to_owned()),
+        }
+    }
+
     /// Puts it aside: a snapshot is written, and the instance ends.
     pub(crate) fn rest(&self, connection: &Connection) -> Result<(), String> {
         let mut state = self.state();

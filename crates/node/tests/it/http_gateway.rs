@@ -226,6 +226,33 @@ async fn turbo_and_arweave_clients_find_what_they_ask_for() {
 }
 
 #[tokio::test]
+async fn blocks_and_confirmations_are_reckoned() {
+    let running = Running::start().await;
+    let uploaded = uploaded(&running, "text/plain", TEXT.as_bytes()).await;
+    let message = running.transfer(1, &Id::new([5; 32]));
+    running.post("/", message.to_bytes()).await;
+    let now = running.get("/block/current").await.json;
+    let height = now["height"].as_u64().unwrap();
+    let by_height = running.get(&format!("/block/height/{height}")).await.json;
+    let by_hash = running.get(&format!("/block/hash/{}", now["indep_hash"].as_str().unwrap())).await.json;
+    assert_eq!((&by_height, &by_hash), (&now, &now));
+    assert_eq!(running.get("/info").await.json["current"], now["indep_hash"]);
+    for id in [uploaded, message.id()] {
+        let status = running.get(&format!("/tx/{id}/status")).await.json;
+        assert_eq!((&status["block_height"], &status["number_of_confirmations"]), (&json!(height), &json!(1)));
+    }
+    let header = running.get(&format!("/tx/{}", message.id())).await.json;
+    assert_eq!((&header["target"], &header["owner"]["address"]), (&json!(running.token), &json!(message.address())));
+    for path in ["/block/height/99999999999", "/block/height/x"] {
+        assert_eq!(running.get(path).await.refusal(), (404, "not-found"), "{path}");
+    }
+    for path in ["/block/hash", "/tx"] {
+        let path = format!("{path}/{}", Id::new([7; 32]));
+        assert_eq!(running.get(&path).await.refusal(), (404, "not-found"), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn an_upload_comes_in_parts_in_any_order() {
     let running = Running::start().await;
     let item = upload(&running, "text/plain", TEXT.as_bytes());

@@ -115,6 +115,30 @@ async fn pages_are_followed_by_their_cursors() {
 }
 
 #[tokio::test]
+async fn a_module_that_a_spawn_looks_for_in_vain_is_an_error_that_says_how_to_add_it() {
+    let running = Running::start().await;
+    // The query of aoconnect, which shows the text of an answer that is an error, and of an empty one says nothing.
+    let text = "query GetTransactions ($transactionIds: [ID!]!) { transactions(ids: $transactionIds) { edges { node { \
+                owner { address } tags { name value } block { id height timestamp } } } } }";
+    let ask = async |module: String| {
+        let body = json!({ "query": text, "variables": { "transactionIds": [module] } });
+        running.post("/graphql", body.to_string()).await
+    };
+    let missing = Id::new([7; 32]);
+    let answer = ask(missing.to_string()).await;
+    assert_eq!(answer.refusal(), (422, "unknown-module"), "{}", answer.json);
+    let said = answer.json["error"].as_str().unwrap();
+    assert!(said.contains(&format!("aobench module add FILE --id {missing}")), "{said}");
+    let token = processes::module_by_name("token").map(processes::module_id).unwrap();
+    let found = ask(token.to_string()).await;
+    assert_eq!((found.status, found.json["data"]["transactions"]["edges"].as_array().unwrap().len()), (200, 1));
+    // Whoever asks for transactions in general is told that there are none.
+    let query = format!("{{ transactions(ids: [\"{missing}\"]) {{ edges {{ node {{ id }} }} }} }}");
+    let answer = running.post("/graphql", json!({ "query": query }).to_string()).await;
+    assert_eq!((answer.status, &answer.json["data"]["transactions"]["edges"]), (200, &json!([])));
+}
+
+#[tokio::test]
 async fn queries_that_ask_for_too_much_or_make_no_sense_are_refused() {
     let running = Running::start().await;
     let page = "transactions(first: 100) { edges { node { id tags { name } } } }";

@@ -104,10 +104,31 @@ async fn what_is_not_supported_says_so() {
     }
     // Clients switch clocks on; here they always run.
     let monitor = format!("/monitor/{}", running.token);
-    for method in [Method::POST, Method::DELETE] {
-        assert_eq!(running.send(running.request(method, &monitor)).await.status, 200);
+    for (method, said) in [(Method::POST, "Monitoring process"), (Method::DELETE, "Process deleted")] {
+        let answer = running.send(running.request(method, &monitor)).await;
+        assert_eq!((answer.status, answer.body.as_slice()), (200, said.as_bytes()));
     }
     assert_eq!(running.post(&format!("/monitor/{}", Id::new([3; 32])), "").await.refusal(), (404, "unknown-process"));
+}
+
+#[tokio::test]
+async fn a_message_that_is_pushed_again_has_no_second_effect() {
+    let running = Running::start().await;
+    let item = running.transfer(1, &Id::new([5; 32]));
+    running.post("/", item.to_bytes()).await;
+    running.node.idle().await;
+    let head = running.head().await;
+    let again = running.post(&format!("/push/{}/0?process-id={}", item.id(), running.token), "").await;
+    assert_eq!((again.status, again.json), (202, json!({ "message": "Processing Message Result", "id": item.id() })));
+    running.node.idle().await;
+    assert_eq!(running.head().await, head);
+    for (path, status, code) in [
+        (format!("/push/{}/first?process-id={}", item.id(), running.token), 400, "bad-number"),
+        (format!("/push/{}/0?process-id={}", Id::new([3; 32]), running.token), 404, "unknown-message"),
+        (format!("/push/{}/0", item.id()), 400, "missing-process-id"),
+    ] {
+        assert_eq!(running.post(&path, "").await.refusal(), (status, code), "{path}");
+    }
 }
 
 #[tokio::test]

@@ -114,6 +114,7 @@ async fn a_dry_run_answers_and_changes_nothing() {
     let fault = ask(json!({ "Tags": [tag("Action", "Dance")] })).await;
     assert!(fault.status == 200 && fault.json["Error"].is_string(), "{}", fault.json);
     assert_eq!(running.head().await, head);
+    assert_eq!(running.post(&format!("{path}&to={}", running.token), "{}").await.refusal(), (400, "bad-dry-run"));
     for (body, code) in [("", "bad-dry-run"), ("[]x", "bad-dry-run"), (r#"{"Tags":7}"#, "bad-dry-run")] {
         assert_eq!(running.post(&path, body).await.refusal(), (400, code));
     }

@@ -22,18 +22,23 @@ static ANCHOR: AtomicU64 = AtomicU64::new(1);
 impl Place {
     /// Alice has 1000.
     pub(crate) async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// The same with another token.
+    pub(crate) async fn with(change: impl FnOnce(&mut GenesisProcess)) -> Self {
         let alice = Wallet::generate(WalletKind::Ed25519).unwrap();
         let balances = BTreeMap::from([(alice.address(), Quantity::new(1000))]);
         let mut config = Config::test();
-        config.genesis = Genesis {
-            processes: vec![GenesisProcess {
-                name: "token".to_owned(),
-                module: "token".to_owned(),
-                tags: Tags::new().with("Name", "Test").with("Ticker", "TEST").with("Denomination", "0"),
-                data: serde_json::to_vec(&balances).unwrap(),
-                ..GenesisProcess::default()
-            }],
+        let mut process = GenesisProcess {
+            name: "token".to_owned(),
+            module: "token".to_owned(),
+            tags: Tags::new().with("Name", "Test").with("Ticker", "TEST").with("Denomination", "0"),
+            data: serde_json::to_vec(&balances).unwrap(),
+            ..GenesisProcess::default()
         };
+        change(&mut process);
+        config.genesis = Genesis { processes: vec![process] };
         let node = Node::start(config.clone()).await.unwrap();
         let token = node.process("token").unwrap();
         node.idle().await;

@@ -1,7 +1,7 @@
 //! What strangers send.
 
-use ao::{Id, Tags};
-use serde_json::Value;
+use ao::{DataItem, Id, Tag, Tags, Wallet, WalletKind};
+use serde_json::{Value, json};
 
 use crate::place::{Place, tag};
 
@@ -46,6 +46,48 @@ async fn what_is_no_message_is_refused_in_json_and_leaves_no_trace() {
         assert_eq!((answered, json["code"].as_str()), (status, Some(code)), "{case}: {json}");
     }
     assert_eq!(place.get("/processes").await.1["processes"][0]["head"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_node_signs_again_is_the_same_message() {
+    let other_node = Wallet::generate(WalletKind::Ed25519).unwrap();
+    let (payer, payee) = (Id::new([7; 32]), Id::new([8; 32]));
+    let mut place = Place::with(|process| {
+        process.tags.push("Authority", other_node.address().to_string());
+        process.data = format!(r#"{{"{payer}":"100"}}"#).into_bytes();
+    })
+    .await;
+    let transfer = |signer: &Wallet, reference: u8, tags: &[(&str, &str)]| {
+        let (payer, payee) = (payer.to_string(), payee.to_string());
+        let said = [("Action", "Transfer"), ("Recipient", &payee), ("Quantity", "1"), ("From-Process", &payer)];
+        let standard = [("Data-Protocol", "ao"), ("Type", "Message")];
+        let tags = tags.iter().chain(&said).chain(&standard).map(|(name, value)| Tag::new(*name, *value)).collect();
+        DataItem::sign(signer, Some(place.token), Some([reference; 32]), tags, Vec::new()).unwrap()
+    };
+    // A node that crashed has forgotten for whom it pushes, and what it signs is another item.
+    let first = transfer(&other_node, 1, &[("Pushed-For", "one")]);
+    let again = [transfer(&other_node, 1, &[("Pushed-For", "two")]), transfer(&other_node, 1, &[])];
+    let second = transfer(&other_node, 2, &[]);
+    // Of a stranger each item is a message of his own, and none stands in the way of a message of the process.
+    let strangers = [1, 3].map(|reference| transfer(&place.alice, reference, &[]));
+    assert_eq!(place.post(&strangers[0]).await.0, 202);
+    for item in [&first, &again[0], &again[1], &first] {
+        let (status, answer) = place.post(item).await;
+        assert_eq!((status, &answer["id"]), (202, &json!(first.id())), "{answer}");
+    }
+    assert_eq!(place.post(&strangers[1]).await.0, 202);
+    place.node.idle().await;
+    assert_eq!(place.balance(&payee).await, "1");
+    place = place.restart().await;
+    assert_eq!(place.post(&again[0]).await.1["id"], json!(first.id()));
+    assert_eq!(place.post(&second).await.1["id"], json!(second.id()));
+    place.node.idle().await;
+    assert_eq!((place.balance(&payee).await, place.balance(&payer).await), ("2".to_owned(), "98".to_owned()));
+    assert_eq!(
+        place.get(&format!("/{}/slot/current", place.token)).await.1,
+        json!(4),
+        "two transfers and two strangers"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -58,6 +58,25 @@ async fn an_endless_loop_ends_at_the_compute_limit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_sees_what_was_sent_before_however_busy_the_node_is() {
+    let place = WasmPlace::with(|config| config.limits.runtime_threads = 1).await;
+    let busy = "(local $left i64) (local.set $left (i64.const 100000000))
+        (loop $again (br_if $again (i64.ne (local.tee $left (i64.sub (local.get $left) (i64.const 1))) (i64.const 0))))
+        (call $count)";
+    let slow = place.spawn(place.add_text("slow", &text(busy)), Tags::new()).await;
+    let (owner, recipient) = (place.wallet.address().to_string(), ao::Id::new([8; 32]).to_string());
+    let token = place.item(None, "Process", Tags::new().with("Module", "token"), &format!(r#"{{"{owner}":"9"}}"#));
+    assert_eq!(place.post(&token).await["processId"], token.id().to_string());
+    place.node.idle().await;
+    // The only thread is at work when the transfer is acknowledged.
+    place.send_item(slow, Tags::new(), "x").await;
+    let transfer = Tags::new().with("Action", "Transfer").with("Recipient", &recipient).with("Quantity", "4");
+    place.send_item(token.id(), transfer, "").await;
+    let balance = Tags::new().with("Action", "Balance").with("Recipient", &recipient);
+    assert_eq!(place.dry_run(token.id(), balance, "").await["Output"]["data"], "4");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn memory_grows_to_its_limit_and_no_further() {
     let grow = "(loop $again (br_if $again (i64.ge_s (memory.grow (i64.const 16)) (i64.const 0)))) (unreachable)";
     let result = suffers("hungry", grow).await;

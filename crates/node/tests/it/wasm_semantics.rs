@@ -171,7 +171,8 @@ async fn what_a_module_sends_is_completed_as_by_aos_messenger_unit() {
             { "Target": receiver, "Anchor": anchor, "Tags": [{ "name": "Table", "value": { "a": 1 } }] },
             { "Anchor": anchor, "Tags": [] },
         ],
-        "Spawns": [{ "Data": "child", "Anchor": anchor, "Tags": tags(&[("Module", &module.to_string()), ("Reference", "9")]) }],
+        "Spawns": [{ "Data": "child", "Anchor": anchor, "Tags": tags(&[("Module", &module.to_string()), ("Reference", "9"),
+            ("X-Order", "seven"), ("Action", "Mine")]) }],
     } });
     let sending = place.add_text("sender", &mirror(&answer));
     let sender = place.spawn(sending, Tags::new()).await;
@@ -193,9 +194,10 @@ async fn what_a_module_sends_is_completed_as_by_aos_messenger_unit() {
         assert_eq!(tag(&seen, name), expected, "{name}: {seen}");
     }
 
-    // The parent hears of its child as from itself, and can tell which spawn it was.
+    // The parent hears of its child as from itself, and can tell which spawn it was by any tag that it gave it.
     let told = newest(&place, sender).await;
     assert_eq!((&told["From"], tag(&told, "Action"), tag(&told, "Reference")), (&json!(sender), "Spawned", "9"));
+    assert_eq!((tag(&told, "X-Order"), tag(&told, "Module")), ("seven", &*module.to_string()));
     let child: Id = tag(&told, "Process").parse().unwrap();
     let born = newest(&place, child).await;
     assert_eq!((tag(&born, "Type"), tag(&born, "From-Process")), ("Process", &*sender.to_string()));
@@ -215,6 +217,11 @@ async fn a_tick_is_from_the_owner_and_has_the_tags_of_its_clock_only() {
     assert_eq!((&seen["From"], &seen["Owner"], &seen["Cron"]), (&owner, &owner, &json!(true)));
     assert_eq!(seen["Tags"], json!([{ "name": "Action", "value": "Tick" }, { "name": "X", "value": "y" }]));
     assert_eq!(seen["Nonce"], 1, "what was missed comes as one, and stands in the log");
+    let ticks = place.get(&format!("/cron/{process}?limit=5")).await;
+    assert_eq!(ticks["edges"].as_array().unwrap().len(), 1, "the spawn is no tick: {ticks}");
+    assert_eq!(ticks["edges"][0]["node"]["Output"]["message"]["Cron"], true, "{ticks}");
+    let after = place.get(&format!("/cron/{process}?from={}", ticks["edges"][0]["cursor"].as_str().unwrap())).await;
+    assert_eq!((&after["edges"], &after["pageInfo"]["hasNextPage"]), (&json!([]), &json!(false)));
     for (tags, what) in [
         (Tags::new().with("Cron-Interval", "1-month"), "'1-month' is no period"),
         (Tags::new().with("Cron-Tag-Action", "Tick").with("Cron-Interval", "5-minutes"), "before any Cron-Interval"),
@@ -233,6 +240,22 @@ async fn a_dry_run_is_marked_and_leaves_nothing() {
     let seen = given(&answer);
     assert_eq!((&seen["Read-Only"], tag(seen, "Action")), (&json!(true), "Look"));
     assert_eq!(place.get(&format!("/results/{process}")).await["edges"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_memory_of_a_process_can_be_read_with_its_place() {
+    let place = WasmPlace::with(|_| {}).await;
+    let process = place.spawn(place.add_text("mirror", &mirror(&Value::Null)), Tags::new()).await;
+    place.send_item(process, Tags::new().with("Action", "Look"), "what stands in memory").await;
+    let response = reqwest::get(format!("{}/state/{process}", place.node.url())).await.unwrap();
+    assert_eq!(response.headers()["last-ordinate"], "1");
+    let memory = response.bytes().await.unwrap();
+    assert_eq!(memory.len(), 16 * 65_536);
+    assert!(memory.windows(21).any(|bytes| bytes == b"what stands in memory"));
+    assert_eq!(place.get(&format!("/state/{process}?to=0")).await["code"], "bad-state");
+    let token = place.item(None, "Process", Tags::new().with("Module", "token"), "");
+    place.post(&token).await;
+    assert_eq!(place.get(&format!("/state/{}", token.id())).await["code"], "no-memory");
 }
 
 #[tokio::test(flavor = "multi_thread")]

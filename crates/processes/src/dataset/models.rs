@@ -90,7 +90,7 @@ pub(super) fn model_facts(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
 
 /// The model of a request: the tag `Model`, or the data as a plain id.
 fn model_of(turn: &Turn<'_, '_>) -> Result<Id, Fault> {
-    if turn.message.tag("Model").is_some() || turn.message.data.is_empty() {
+    if turn.message.tag("Model").is_some() || !crate::payload::has_data(turn.message) {
         return parsed(turn.message, "Model");
     }
     let text = crate::payload::text(turn.message)?.trim();

@@ -84,7 +84,7 @@ pub(super) fn publish(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
 
 /// The packages that stand in the data of the spawn.
 pub(super) fn begin_with(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
-    if turn.message.data.iter().all(u8::is_ascii_whitespace) {
+    if !crate::payload::has_data(turn.message) {
         return Ok(());
     }
     let packages: Vec<First> = data(turn.message)?;

@@ -66,7 +66,7 @@ fn denomination(message: &Message) -> Result<u32, Fault> {
 }
 
 fn initial_balances(message: &Message) -> Result<BTreeMap<Id, Quantity>, Fault> {
-    if message.data.iter().all(u8::is_ascii_whitespace) {
+    if !crate::payload::has_data(message) {
         return Ok(BTreeMap::new());
     }
     crate::payload::json::<InitialBalances>(message).map(|InitialBalances(balances)| balances)
