@@ -15,6 +15,7 @@ import { HOSTILE, LONG, questions } from './hostile.mjs'
 import { WORKERS, startNode } from './node.mjs'
 import { compareAll, hasTheFonts } from './shots.mjs'
 import { walkWithWallet } from './wallet-walk.mjs'
+import { asDescribed } from './openapi.mjs'
 import { contest, enter, payout, sameNumbers } from './walk.mjs'
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
@@ -49,8 +50,8 @@ async function accessible (browser, pages, options) {
   await context.close()
 }
 
-/** Hostile text runs nothing, stays inside the page, and is there as text. */
-async function harmless (browser, pages) {
+/** Hostile text runs nothing and stays inside the page; on the pages with these names it is there, as text. */
+async function harmless (browser, pages, shown = []) {
   for (const viewport of [{ width: 1200, height: 800 }, { width: 375, height: 800 }]) {
     const context = await browser.context({ viewport })
     const page = await context.newPage()
@@ -66,6 +67,7 @@ async function harmless (browser, pages) {
       assert.equal(found.hacked, undefined, `${name}: hostile text ran`)
       assert.equal(found.scripts, 0, `${name}: hostile text became an element`)
       assert.ok(found.wide <= 0, `${name} is ${found.wide} pixels too wide at ${viewport.width}`)
+      if (shown.includes(name)) assert.ok(found.text.includes(HOSTILE_SHOWN), `${name} does not show what was written`)
       assert.doesNotMatch(found.text, /[\u202a-\u202e\u2066-\u2069\u0000]/, `${name} turns text around`)
     }
     await context.close()
@@ -134,6 +136,9 @@ async function hostilePool (browser, node) {
 /** Pages on which a pool of documents leaves a trace: without an embedding model there is none, and they look different. */
 const WITH_DOCUMENTS = ['home', 'explorer', 'process', 'workers']
 
+/** A part of the hostile text that every page shows in one piece. */
+const HOSTILE_SHOWN = '<script>window.hacked=1</script>'
+
 /** Waits until every worker is known to the herder, and has nothing to do. */
 async function idle (node) {
   for (let round = 0; round < 100; round++) {
@@ -191,7 +196,7 @@ try {
       entry2: `${node.url}${entry}`, process2: `${node.url}/explorer/${hostile.dataset}`,
       message2: `${node.url}/explorer/${hostile.dataset}/0`, message3: `${node.url}/explorer/${hostile.dataset}/1`,
       search: `${node.url}/pools?search=${encodeURIComponent(HOSTILE)}`, feed: `${node.url}/` }
-    await harmless(browser, written)
+    await harmless(browser, written, ['pool2', 'dataset2', 'entry2', 'process2', 'message2', 'message3', 'search', 'feed', 'pool', 'entry', 'model'])
   })
   await step('a wallet of the browser', () =>
     walkWithWallet(browser, node, { pool: wallets, file: join(import.meta.dirname, '../demo/models/social-4.gguf') }))
@@ -222,6 +227,14 @@ try {
   }
   await step('payout', () => payout(node, watching, pool))
   await step('machine faces', () => machines(node, pages, pool, first))
+  await step('JSON as it is described', async () => {
+    const of = (pool, entry) => ({ pool: pool.split('/').pop(), model: entry.split('/').pop() })
+    const first = {
+      ...of(pool, pages.entry.slice(node.url.length)), dataset: data.pool.dataset, address: leader.participant, process: node.genesis.benchmark, slot: 1
+    }
+    const others = documents ? [{ ...of(documents.pool, documents.entry), dataset: documents.dataset, hash: documents.sets[0] }] : []
+    for (const fault of await asDescribed(node, [first, ...others])) faults.push(fault)
+  })
   await step('accessibility, light', () => accessible(browser, pages))
   await step('accessibility, dark', () => accessible(browser, { pool: pages.pool, home: pages.home, entry: pages.entry }, { colorScheme: 'dark' }))
   if (comparable) {
@@ -236,7 +249,7 @@ try {
       const page = await context.newPage()
       await visit(page, pages.judged)
       await page.getByText('Yeast makes gas in the dough.').waitFor({ state: 'attached' })
-      await harmless(browser, shown)
+      await harmless(browser, shown, ['judged-shown'])
       await accessible(browser, shown)
       if (comparable) faults.push(...await compareAll(browser, shown))
     })

@@ -38,14 +38,49 @@ export async function enter (page, node, pool, wallet, file) {
   return link.getAttribute('href')
 }
 
-/** Joins with a set of documents from the page. */
-export async function enterDocuments (page, node, pool, wallet, hash) {
+/** Joins with a set of documents from the page, one that there is or one in a file; its hash. */
+export async function enterDocuments (page, node, pool, wallet, { hash, file }) {
   await visit(page, `${node.url}${pool}/join`)
   await useKey(page, node, wallet)
-  await page.getByLabel('The hash of a set').fill(hash)
-  await page.getByRole('button', { name: 'Join' }).click()
+  if (hash) await page.getByLabel('the hash of a set').fill(hash)
+  else await page.getByLabel('A file').setInputFiles(file)
+  await page.getByRole('button', { name: 'Create and join' }).click()
   const link = page.getByRole('link', { name: 'Its page' })
   await Promise.race([link.waitFor(), refused(page)])
+  return (await link.getAttribute('href')).split('/').pop()
+}
+
+/** Creates a set of documents from the page, after some that cannot be created and are not sent; its hash. */
+export async function createSet (page, node, wallet, file) {
+  await visit(page, `${node.url}/documents`)
+  await page.getByText('At most 100000 documents').waitFor()
+  await useKey(page, node, wallet)
+  const sent = []
+  const note = request => { if (request.method() === 'POST') sent.push(request.url()) }
+  page.on('request', note)
+  const attach = (name, text) => page.getByLabel('A file').setInputFiles({ name, mimeType: 'text/plain', buffer: Buffer.from(text) })
+  const create = () => page.getByRole('button', { name: 'Create' }).click()
+  for (const [name, text, reason] of [
+    ['a.jsonl', '{"content":"x"}\n{', 'line 2 is no JSON'],
+    ['a.jsonl', '{"content":"x"}\n{"content":" "}', 'document 2 has no content'],
+    ['a.json', '[{"text":"x"}]', 'document 1 is no {"content", "meta"}'],
+    ['a.txt', 'x'.repeat(200_000), 'the content of document 1 has 200000 bytes'],
+    ['a.txt', '\r\n', 'there is no document in it']
+  ]) {
+    await attach(name, text)
+    await page.getByText(`It cannot be created: ${reason}`).waitFor()
+    await create()
+    await page.getByText(`It did not work: ${reason}`).waitFor()
+  }
+  assert.deepEqual(sent, [], 'what cannot be created is not sent')
+  page.off('request', note)
+  await page.getByLabel('A file').setInputFiles(file)
+  await page.getByText(/^\d+ documents, \d+ bytes, the set [0-9a-f]{40}$/).waitFor()
+  await create()
+  const link = page.getByRole('link', { name: 'Its page' })
+  await link.waitFor()
+  await page.getByText('Your set is created.').waitFor()
+  return new URL(await link.getAttribute('href'), node.url).pathname.split('/').pop()
 }
 
 async function refused (page) {

@@ -1,5 +1,6 @@
 //! The face of every engine.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -67,16 +68,21 @@ pub trait Engine: Send {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Vec<Generated>, InferenceError>;
 
-    /// The same, and gives the outputs part by part while they are computed. An engine that cannot gives each output in one
-    /// part when it is whole.
+    /// The same, and gives the outputs part by part while they are computed, as long as `parts` wants more of them. An engine
+    /// that cannot gives each output in one part when it is whole.
+    ///
+    /// # Errors
+    /// [`InferenceError::Stopped`] if `parts` wanted no more; the engine can be asked again.
     fn generate_in_parts(
         &mut self,
         request: &GenerateRequest,
-        parts: &mut dyn FnMut(Part),
+        parts: &mut dyn FnMut(Part) -> ControlFlow<()>,
     ) -> Result<Vec<Generated>, InferenceError> {
         let generated = self.generate(request, &mut |_| ())?;
         for (prompt, generated) in generated.iter().enumerate().filter(|(_, generated)| !generated.text.is_empty()) {
-            parts(Part { prompt, text: generated.text.clone() });
+            if parts(Part { prompt, text: generated.text.clone() }).is_break() {
+                return Err(InferenceError::Stopped);
+            }
         }
         Ok(generated)
     }

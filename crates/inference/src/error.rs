@@ -62,6 +62,9 @@ pub enum InferenceError {
         /// Which one, and what happened.
         reason: String,
     },
+    /// Whoever asked did not want the answer any more.
+    #[error("nobody waits for the answer any more")]
+    Stopped,
     /// The child process could not be started.
     #[error("the model process {program} could not be started: {reason}")]
     ChildStart {

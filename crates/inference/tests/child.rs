@@ -5,6 +5,7 @@
 
 mod support;
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -13,7 +14,7 @@ use inference::child::SUBCOMMAND;
 use inference::sandbox::Limits;
 use inference::{
     Blame, ChildEngine, ChildOptions, ChildProgram, Engine as _, GenerateRequest, Generated, InferenceError, ModelFile,
-    Schema, ScorePrompt, ScoreRequest,
+    Part, Schema, ScorePrompt, ScoreRequest,
 };
 use support::{demo_model, demo_questions};
 
@@ -24,6 +25,7 @@ const TESTS: &[Test] = &[
     ("the_widest_instructions_are_taken_unless_the_same_bits_are_wanted_everywhere", instruction_sets),
     ("a_child_embeds_to_the_last_bit_as_an_engine_in_this_process", same_vectors),
     ("a_child_gives_an_output_part_by_part_and_within_its_schema", parts),
+    ("an_output_that_nobody_wants_any_more_is_not_computed_further", stopped),
     ("a_killed_child_costs_one_request_and_no_more", killed),
     ("an_abort_inside_the_engine_is_an_error_of_the_request", aborted),
     ("a_child_that_takes_too_long_is_stopped_and_replaced", too_slow),
@@ -153,10 +155,33 @@ fn parts() {
         let request = GenerateRequest { schema, ..GenerateRequest::new(vec!["Context: Kim".to_owned()], 40) };
         let whole = engine.generate(&request, &mut |_| ()).unwrap();
         let mut parts = Vec::new();
-        assert_eq!(engine.generate_in_parts(&request, &mut |part| parts.push(part.text)).unwrap(), whole);
+        let mut hear = |part: Part| {
+            parts.push(part.text);
+            ControlFlow::Continue(())
+        };
+        assert_eq!(engine.generate_in_parts(&request, &mut hear).unwrap(), whole);
         assert!(parts.len() > 2 && parts.concat() == whole[0].text, "{parts:?}");
         assert!(request.schema.is_none_or(|schema| schema.fits(&whole[0].text)));
     }
+}
+
+fn stopped() {
+    let mut engine = loaded(4);
+    let process = engine.process_id();
+    let request =
+        GenerateRequest::new(demo_questions().into_iter().take(64).map(|question| question.prompt).collect(), 60);
+    let began = Instant::now();
+    let whole = engine.generate(&request, &mut |_| ()).unwrap();
+    let took = began.elapsed();
+    let (began, mut heard) = (Instant::now(), 0);
+    let stopped = engine.generate_in_parts(&request, &mut |_| {
+        heard += 1;
+        if heard == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    assert!(matches!(stopped, Err(InferenceError::Stopped)) && heard == 2, "{heard} parts, then {stopped:?}");
+    assert!(began.elapsed() < took / 2, "{:?}, and {took:?} for all of it", began.elapsed());
+    assert_eq!(engine.generate(&request, &mut |_| ()).unwrap(), whole, "it goes on as if nothing had happened");
+    assert_eq!(engine.process_id(), process, "in the same process, with the model loaded");
 }
 
 #[cfg(feature = "llama")]

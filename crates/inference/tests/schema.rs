@@ -6,11 +6,14 @@
 
 mod support;
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use inference::llama::LlamaEngine;
 use inference::random_model::{self, Quantization, Shape};
-use inference::{Engine as _, EngineOptions, Finish, GenerateRequest, Generated, InferenceError, ModelFile, Schema};
+use inference::{
+    Engine as _, EngineOptions, Finish, GenerateRequest, Generated, InferenceError, ModelFile, Part, Schema,
+};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use support::{demo_model, demo_questions, shared};
@@ -125,7 +128,11 @@ fn the_parts_of_an_output_come_while_it_is_computed_and_are_the_output() {
         let request = GenerateRequest { stop, schema, ..GenerateRequest::new(prompts.clone(), 60) };
         let expected = engine.generate(&request, &mut |_| ()).unwrap();
         let mut parts = vec![Vec::new(); prompts.len()];
-        let found = engine.generate_in_parts(&request, &mut |part| parts[part.prompt].push(part.text)).unwrap();
+        let mut hear = |part: Part| {
+            parts[part.prompt].push(part.text);
+            ControlFlow::Continue(())
+        };
+        let found = engine.generate_in_parts(&request, &mut hear).unwrap();
         assert_eq!(found, expected);
         let joined: Vec<String> = parts.iter().map(|parts| parts.concat()).collect();
         assert_eq!(joined, expected.iter().map(|generated| generated.text.clone()).collect::<Vec<_>>());

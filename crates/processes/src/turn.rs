@@ -6,7 +6,25 @@
 use ao::{Effects, Message, MessageKind, Outgoing};
 use serde_json::Value;
 
-use crate::{Env, Store};
+use crate::{Env, Fault, Store};
+
+/// The rows of an answer, as many as fit into so many bytes as JSON: the first one always does, so that whoever asks for the rest
+/// comes to an end. Rows behind the last one that fits are not even read.
+pub(crate) fn fitting(
+    rows: impl IntoIterator<Item = Result<Value, Fault>>,
+    bytes_max: usize,
+) -> Result<Vec<Value>, Fault> {
+    let (mut fitting, mut bytes) = (Vec::new(), 0);
+    for row in rows {
+        let row = row?;
+        bytes += row.to_string().len();
+        if bytes > bytes_max && !fitting.is_empty() {
+            break;
+        }
+        fitting.push(row);
+    }
+    Ok(fitting)
+}
 
 /// One message being handled by a process with the settings `S`.
 pub(crate) struct Turn<'a, 'store, S> {
@@ -63,5 +81,23 @@ impl<'a, 'store, S> Turn<'a, 'store, S> {
     /// Whether this is a tick of the process's own clock. A tag cannot say that.
     pub(crate) fn is_tick(&self) -> bool {
         self.message.kind == MessageKind::Cron && self.message.from == self.env.process
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_takes_rows_until_it_is_full_and_at_least_one() {
+        let mut read = 0;
+        let rows = ["four", "five", "six"].map(|row| Ok(json!(row)));
+        let rows = rows.into_iter().inspect(|_| read += 1);
+        assert_eq!(fitting(rows, 12).unwrap(), ["four", "five"]);
+        assert_eq!(read, 3, "the row that does not fit is the last one that is read");
+        assert_eq!(fitting([Ok(json!("large")), Ok(json!("x"))], 1).unwrap(), ["large"]);
+        assert!(fitting([Ok(json!("x")), Err(Fault::MissingTag("Model"))], 99).is_err());
     }
 }

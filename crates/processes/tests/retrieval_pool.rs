@@ -8,23 +8,10 @@ mod library;
 use ao::Id;
 use harness::money::balance;
 use harness::{DAY_MS, HOUR_MS, Letter, MINUTE_MS, Outcome, World, upload, wallet};
-use library::{by_words, dataset, file_hash, name_of, response, vector};
+use library::weather::{BEST, MIDDLE, QUESTIONS, WORST, embedded, judged};
+use library::{dataset, file_hash, name_of};
 use processes::benchmark::audit;
-use processes::herder::wire::InferenceRequest;
 use serde_json::{Value, json};
-use tasks::judge::JudgeRequest;
-
-/// The questions: what is asked, what is expected, and what a right document holds.
-const QUESTIONS: &str = r#"[
-    {"question": "sun", "expected_response": "warm bright", "evidence": ["the sun is warm", "bright sun"]},
-    {"question": "rain", "expected_response": "wet cold", "evidence": ["rain is wet"]},
-    {"question": "random doc", "expected_response": "paper", "evidence": []}
-]"#;
-
-/// Everything of both questions with evidence; a part; nothing.
-const BEST: [&str; 3] = ["the sun is warm bright sun", "rain is wet and cold", "a random doc is paper"];
-const MIDDLE: [&str; 3] = ["bright sun", "rain falls", "random doc of paper"];
-const WORST: [&str; 2] = ["sort nothing", "variable declarations"];
 
 struct Contest {
     world: World,
@@ -118,13 +105,12 @@ impl Contest {
         let (number, attempt) = (named("Job"), named("Attempt"));
         let mut pairs = vec![("Action", "Inference-Response"), ("Job", number.as_str()), ("Attempt", attempt.as_str())];
         let data = if named("WorkerType") == "Embed" {
-            let request = InferenceRequest::read(&job.data).unwrap();
-            serde_json::to_vec(&response(&request, |prompt| vector(by_words(&prompt.prompt)))).unwrap()
+            embedded(&job.data)
         } else if self.judges_fail {
             pairs.extend([("Fault", "model"), ("Error", "out of order")]);
             Vec::new()
         } else {
-            judge(&JudgeRequest::read(&job.data).unwrap()).to_string().into_bytes()
+            judged(&job.data).into_bytes()
         };
         self.world.send(wallet("worker"), self.herder, &pairs, data).unwrap();
     }
@@ -147,15 +133,6 @@ impl Contest {
     fn balance(&self, name: &str) -> u128 {
         balance(&self.world, self.token, wallet(name))
     }
-}
-
-/// The test's judge: ten points shared by the words that are expected.
-fn judge(request: &JudgeRequest) -> usize {
-    let context = request.context.clone().unwrap_or_default();
-    let expected: Vec<&str> = request.expected_response.split_whitespace().collect();
-    let found = expected.iter().filter(|word| context.split_whitespace().any(|other| other == **word)).count();
-    // The judges differ a little, and the median is the one in the middle.
-    (10 * found / expected.len()).saturating_sub(request.judge as usize)
 }
 
 #[test]

@@ -5,10 +5,12 @@
 
 mod clusters;
 mod paired;
+mod points;
 mod ranks;
 
 pub use clusters::clustered_standard_error;
 pub use paired::{Difference, mcnemar_exact, paired_difference};
+pub use points::{PointsDifference, paired_points};
 pub use ranks::{RankRange, rank_ranges};
 
 use num_bigint::BigUint;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use ao::Id;
 use clap::{Args, Subcommand};
+use processes::knowledge::limits::LIST_BYTES_MAX;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -160,6 +161,12 @@ async fn create(
     let list = documents(file, &text)?;
     let hash = processes::knowledge::name(list.iter().map(|document| document.content.as_str()));
     let data = serde_json::to_vec(&json!({ "hash": hash, "list": list }))?;
+    if data.len() > LIST_BYTES_MAX {
+        let bytes = data.len();
+        bail!(
+            "the documents have {bytes} bytes as one message, and {LIST_BYTES_MAX} are allowed: make several sets of them"
+        );
+    }
     let session = Session::signing(global).await?;
     let process = session.process(&at.knowledge)?;
     let (_, result) = session.client.request(process, action("Create-Dataset"), data).await?;
@@ -207,8 +214,11 @@ async fn list(session: &Session, process: &Id) -> anyhow::Result<Vec<Value>> {
 
 /// The documents of a file.
 fn documents(file: &Path, text: &str) -> anyhow::Result<Vec<Document>> {
+    // Some programs mark the byte order where there is none.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let is_json = file.extension().is_some_and(|extension| extension == "json" || extension == "jsonl");
     if !is_json {
+        let text = text.replace("\r\n", "\n");
         let paragraphs = text.split("\n\n").map(str::trim).filter(|paragraph| !paragraph.is_empty());
         let document = |content: &str| Document { content: content.to_owned(), meta: Value::Null };
         return Ok(paragraphs.map(document).collect());
@@ -266,6 +276,8 @@ mod tests {
         assert_eq!(contents("a.json", r#"[{"content":"one"},{"content":"two","meta":{"n":2}}]"#), ["one", "two"]);
         assert_eq!(contents("a.jsonl", "{\"content\":\"one\"}\n\n{\"content\":\"two\"}\n"), ["one", "two"]);
         assert_eq!(contents("a.txt", "one\nline\n\n\n two \n"), ["one\nline", "two"]);
+        assert_eq!(contents("a.txt", "\u{feff}one\r\nline\r\n\r\ntwo\r\n"), ["one\nline", "two"], "from Windows");
+        assert_eq!(contents("a.jsonl", "\u{feff}{\"content\":\"one\"}\r\n{\"content\":\"two\"}"), ["one", "two"]);
         let error = documents(Path::new("a.jsonl"), "{\"content\":\"one\"}\n{}").unwrap_err();
         assert!(error.to_string().contains("line 2"), "{error}");
     }

@@ -1,6 +1,8 @@
 //! A question that did not come from a herder: it waits in the same queue for the same engine, and its answer goes back
 //! to whoever waits for it.
 
+use std::ops::ControlFlow;
+
 use inference::{Embedded, Engine, Finish, GenerateRequest, Generated, InferenceError, Part};
 use tokio::sync::{mpsc, oneshot};
 
@@ -24,6 +26,8 @@ pub(super) enum Answered {
     Vectors(Vec<Embedded>, u32),
     /// The question cannot be answered as it is: what is wrong with it.
     Refused(String),
+    /// Whoever asked has gone, and the rest was not computed.
+    Unwanted,
 }
 
 /// A question and the way back.
@@ -63,27 +67,32 @@ impl Listener {
             *seen += part.text.len();
             if let Some(text) = part.text.get(known..).filter(|text| !text.is_empty()) {
                 *given += text.len();
-                // Nobody listens any more if this fails; the answer is computed all the same.
+                // Nobody listens any more if this fails, and then nobody waits for the answer either.
                 let _ = self.parts.send(Part { text: text.to_owned(), ..part });
             }
         }
     }
 }
 
-/// Answers with the model that is loaded.
+/// Answers with the model that is loaded, as long as the answer is wanted: that is asked at each part of a text.
 pub(super) fn answer(
     engine: &mut dyn Engine,
     asked: &Asked,
     listener: Option<&mut Listener>,
+    is_wanted: &dyn Fn() -> bool,
 ) -> Result<Answered, InferenceError> {
     match asked {
         Asked::Texts(request) => {
-            let generated = match listener {
-                Some(listener) => engine.generate_in_parts(request, &mut listener.attempt()),
-                None => engine.generate(request, &mut |_| ()),
-            };
+            let mut attempt = listener.map(Listener::attempt);
+            let generated = engine.generate_in_parts(request, &mut |part| {
+                if let Some(attempt) = &mut attempt {
+                    attempt(part);
+                }
+                if is_wanted() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            });
             let generated = match generated {
                 Err(InferenceError::Request { reason }) => return Ok(Answered::Refused(reason)),
+                Err(InferenceError::Stopped) => return Ok(Answered::Unwanted),
                 generated => generated?,
             };
             let fits = |generated: &Generated| generated.finish != Finish::ContextExceeded;
@@ -113,6 +122,11 @@ fn count<'a>(engine: &mut dyn Engine, texts: impl Iterator<Item = &'a String>) -
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
+    use inference::ModelFile;
+    use inference::scripted::ScriptedEngine;
+
     use super::*;
 
     #[test]
@@ -130,5 +144,22 @@ mod tests {
         let told =
             |prompt| all.iter().filter(|(of, _)| *of == prompt).map(|(_, text)| text.as_str()).collect::<String>();
         assert_eq!((told(0).as_str(), told(1).as_str(), all.len()), ("one two!", "ab", 6));
+    }
+
+    #[test]
+    fn what_nobody_waits_for_is_computed_no_further() {
+        let mut engine = ScriptedEngine::answering(|prompt| format!("{prompt}!"));
+        engine.load(&ModelFile::at("any")).unwrap();
+        let prompts = ["one", "two", "three"].map(str::to_owned).to_vec();
+        let asked = Asked::Texts(GenerateRequest::new(prompts, 9));
+        let (mut listener, mut heard) = Listener::new(3);
+        let left = Cell::new(2);
+        let is_wanted = || left.replace(left.get() - 1) > 1;
+        let answered = answer(&mut engine, &asked, Some(&mut listener), &is_wanted).unwrap();
+        assert!(matches!(answered, Answered::Unwanted), "{answered:?}");
+        let all: Vec<String> = std::iter::from_fn(|| heard.try_recv().ok()).map(|part| part.text).collect();
+        assert_eq!(all, ["one!", "two!"]);
+        let answered = answer(&mut engine, &asked, None, &|| true).unwrap();
+        assert!(matches!(answered, Answered::Texts(generated, _) if generated.len() == 3));
     }
 }

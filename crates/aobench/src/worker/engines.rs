@@ -182,11 +182,14 @@ impl Workbench {
     /// Answers somebody who asks this worker itself, with its own model.
     fn answer_call(&mut self, call: Call) {
         let Call { asked, mut listener, reply } = call;
-        if reply.is_closed() {
+        let is_wanted = || !reply.is_closed();
+        if !is_wanted() {
             return;
         }
         let outcome = match &self.own {
-            Some(own) => self.engines.answer(None, own, &mut |engine| call::answer(engine, &asked, listener.as_mut())),
+            Some(own) => self
+                .engines
+                .answer(None, own, &mut |engine| call::answer(engine, &asked, listener.as_mut(), &is_wanted)),
             None => Err((Blame::Worker, "this worker has no model of its own".to_owned())),
         };
         // Nobody waits any more if this fails.

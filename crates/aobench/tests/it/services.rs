@@ -260,6 +260,36 @@ fn a_streamed_answer_arrives_while_it_is_computed_and_is_the_same_answer() {
 }
 
 #[test]
+fn a_client_that_hangs_up_does_not_keep_the_engine_at_work() {
+    let (node_data, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let node = RunningNode::start(node_data.path(), free_port(), 0);
+    let serving = Serving::start(&node, data.path(), &judge_model(), "chat");
+    runtime().block_on(async {
+        let prompts: Vec<String> = (0..100).map(|number| format!("Context: Kim helped {number}")).collect();
+        let long = json!({ "model": "social-4", "prompt": prompts, "max_tokens": 60, "stream": true });
+        let short = json!({ "model": "social-4", "prompt": "It was a", "max_tokens": 1 });
+        let began = Instant::now();
+        events(&serving, "completions", &long).await;
+        let all_of_it = began.elapsed();
+        let whole = json!({ "model": "social-4", "prompt": prompts, "max_tokens": 60 });
+        for (asked, hears_a_part) in [(long, true), (whole, false)] {
+            let request =
+                reqwest::Client::new().post(format!("{}/completions", serving.url)).bearer_auth(KEY).json(&asked);
+            let waits = async {
+                let mut answer = request.send().await.unwrap();
+                answer.chunk().await.unwrap();
+            };
+            // Whoever asks for the whole hears nothing before it is there, and goes before.
+            let heard = tokio::time::timeout(all_of_it / 4, waits).await.is_ok();
+            assert!(heard || !hears_a_part, "a part comes long before the whole");
+            let began = Instant::now();
+            serving.json("completions", &short).await;
+            assert!(began.elapsed() < all_of_it / 2, "{:?} after {asked}, which takes {all_of_it:?}", began.elapsed());
+        }
+    });
+}
+
+#[test]
 fn an_answer_with_a_response_format_is_a_document_of_its_schema() {
     let (node_data, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let node = RunningNode::start(node_data.path(), free_port(), 0);

@@ -26,13 +26,15 @@ pub(super) enum Order {
     GenerateInParts(GenerateRequest),
     /// Vectors.
     Embed(Vec<String>),
+    /// Nobody wants the answer to the order before any more. It has no reply of its own.
+    Stop,
     /// Try what the confinement forbids.
     Probe,
     /// Die as llama.cpp dies of a failed assertion.
     Abort,
 }
 
-/// From the child. Every order is answered by any number of `Progress` and `Part` and one other reply.
+/// From the child. Every order but `Stop` is answered by any number of `Progress` and `Part` and one other reply.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) enum Reply {
     Progress(Progress),
@@ -83,6 +85,7 @@ pub(super) enum Failure {
     HashMismatch { expected: String, found: String },
     Request(String),
     Compute(String),
+    Stopped,
 }
 
 impl From<InferenceError> for Failure {
@@ -97,6 +100,7 @@ impl From<InferenceError> for Failure {
             InferenceError::Model { reason } => Self::Model(reason),
             InferenceError::HashMismatch { expected, found } => Self::HashMismatch { expected, found },
             InferenceError::Request { reason } => Self::Request(reason),
+            InferenceError::Stopped => Self::Stopped,
             other => Self::Compute(other.to_string()),
         }
     }
@@ -116,6 +120,7 @@ impl Failure {
             Self::HashMismatch { expected, found } => InferenceError::HashMismatch { expected, found },
             Self::Request(reason) => InferenceError::Request { reason },
             Self::Compute(reason) => InferenceError::Compute { reason },
+            Self::Stopped => InferenceError::Stopped,
         }
     }
 }

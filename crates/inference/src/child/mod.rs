@@ -7,6 +7,7 @@
 
 mod frame;
 mod message;
+mod orders;
 mod parent;
 mod serve;
 mod watch;

@@ -1,6 +1,7 @@
 //! The parent's side: an engine whose model runs in a child process.
 
 use std::ffi::OsString;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -126,10 +127,15 @@ impl ChildEngine {
             if let News::Progress(done) = news {
                 progress(done);
             }
+            ControlFlow::Continue(())
         })
     }
 
-    fn ask_and_hear(&mut self, order: &Order, hear: &mut dyn FnMut(News)) -> Result<Reply, InferenceError> {
+    fn ask_and_hear(
+        &mut self,
+        order: &Order,
+        hear: &mut dyn FnMut(News) -> ControlFlow<()>,
+    ) -> Result<Reply, InferenceError> {
         if self.running.as_ref().is_some_and(|child| child.age() > LIFETIME) {
             self.stop();
         }
@@ -150,7 +156,8 @@ impl ChildEngine {
         let options = self.options.engine.clone();
         let limits = self.options.limits.unwrap_or_else(|| Limits::for_model(length, options.threads));
         let mut child = RunningChild::start(self.program.command())?;
-        let reply = child.ask(&Order::Load { model, options, limits }, self.options.load_time, |_| ());
+        let reply =
+            child.ask(&Order::Load { model, options, limits }, self.options.load_time, |_| ControlFlow::Continue(()));
         self.running = Some(child);
         match self.settle(reply) {
             Ok(Reply::Loaded(loaded)) => {
@@ -302,19 +309,25 @@ impl Engine for ChildEngine {
     fn generate_in_parts(
         &mut self,
         request: &GenerateRequest,
-        parts: &mut dyn FnMut(Part),
+        parts: &mut dyn FnMut(Part) -> ControlFlow<()>,
     ) -> Result<Vec<Generated>, InferenceError> {
         let mut given = vec![String::new(); request.prompts.len()];
+        let mut flow = ControlFlow::Continue(());
         let reply = self.ask_and_hear(&Order::GenerateInParts(request.clone()), &mut |news| {
-            let News::Part(part) = news else { return };
+            let News::Part(part) = news else { return flow };
             // What is over the limit, or of no prompt, is found out when all is there.
             if let Some(given) = given.get_mut(part.prompt)
                 && given.len() + part.text.len() <= request.max_bytes as usize
             {
                 given.push_str(&part.text);
-                parts(part);
+                flow = parts(part);
             }
+            flow
         })?;
+        if flow.is_break() {
+            // Its reply was on its way already, and not all of its parts were heard.
+            return Err(InferenceError::Stopped);
+        }
         let results = self.generated(request, reply)?;
         self.checked(results, given.len(), |index, generated: &Generated| given.get(index) == Some(&generated.text))
     }

@@ -2,10 +2,12 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::ops::ControlFlow;
 use std::process::ExitCode;
 
 use super::frame;
 use super::message::{Failure, Order, Probed, Reply};
+use super::orders::Orders;
 use crate::engine::{Engine, EngineOptions, ModelFile};
 use crate::error::InferenceError;
 use crate::limits::MODEL_STACK_BYTES;
@@ -20,7 +22,7 @@ pub fn run() -> ExitCode {
     sandbox::close_inherited_files();
     #[cfg(feature = "llama")]
     crate::llama::send_log_to_standard_error();
-    match serve(&mut io::stdin(), &mut io::stdout()) {
+    match serve(io::stdin(), &mut io::stdout()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // The parent reads this as the last words.
@@ -30,15 +32,16 @@ pub fn run() -> ExitCode {
     }
 }
 
-fn serve(input: &mut (impl Read + Send), output: &mut (impl Write + Send)) -> io::Result<()> {
-    let Some(first) = frame::read(input)? else { return Ok(()) };
+fn serve(mut input: impl Read + Send + 'static, output: &mut (impl Write + Send)) -> io::Result<()> {
+    let Some(first) = frame::read(&mut input)? else { return Ok(()) };
     let Order::Load { model, options, limits } = first else {
         return frame::write(output, &Reply::Failed(Failure::NoModel));
     };
     match File::open(&model.path) {
         Ok(file) => {
             let confinement = sandbox::confine(Some(&file), limits);
-            with_large_stack(|| answer_all(input, output, &model, &file, &options, confinement))
+            let orders = Orders::read(input)?;
+            with_large_stack(|| answer_all(orders, output, &model, &file, &options, confinement))
         }
         Err(error) => frame::write(output, &Reply::Failed(Failure::ModelFile(error.to_string()))),
     }
@@ -56,7 +59,7 @@ fn with_large_stack(work: impl FnOnce() -> io::Result<()> + Send) -> io::Result<
 }
 
 fn answer_all(
-    input: &mut impl Read,
+    mut orders: Orders,
     output: &mut impl Write,
     model: &ModelFile,
     file: &File,
@@ -71,8 +74,8 @@ fn answer_all(
         }
         Err(error) => return frame::write(output, &Reply::Failed(error.into())),
     };
-    while let Some(order) = frame::read::<Order>(input)? {
-        let reply = answer(engine.as_mut(), order, output).unwrap_or_else(|error| Reply::Failed(error.into()));
+    while let Some(order) = orders.next()? {
+        let reply = answer(engine.as_mut(), order, &orders, output).unwrap_or_else(|error| Reply::Failed(error.into()));
         frame::write(output, &reply)?;
     }
     Ok(())
@@ -102,10 +105,18 @@ fn path_of(file: &File, model: &ModelFile) -> std::path::PathBuf {
     model.path.clone()
 }
 
-fn answer(engine: &mut dyn Engine, order: Order, output: &mut impl Write) -> Result<Reply, InferenceError> {
+fn answer(
+    engine: &mut dyn Engine,
+    order: Order,
+    orders: &Orders,
+    output: &mut impl Write,
+) -> Result<Reply, InferenceError> {
     // A broken pipe shows at the reply.
     if let Order::GenerateInParts(request) = &order {
-        let mut parts = |part: Part| drop(frame::write(output, &Reply::Part(part)));
+        let mut parts = |part: Part| {
+            drop(frame::write(output, &Reply::Part(part)));
+            if orders.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
         return engine.generate_in_parts(request, &mut parts).map(Reply::Generated);
     }
     let mut progress = |progress: Progress| drop(frame::write(output, &Reply::Progress(progress)));
@@ -122,6 +133,7 @@ fn answer(engine: &mut dyn Engine, order: Order, output: &mut impl Write) -> Res
         }
         Order::Embed(texts) => Reply::Embedded(engine.embed(&texts, &mut progress)?),
         Order::Probe => Reply::Probed(probe()),
+        Order::Stop => return Err(InferenceError::Stopped),
         Order::Abort => std::process::abort(),
     })
 }

@@ -2,6 +2,7 @@
 //! past its time limit.
 
 use std::io::{BufReader, Read, Write as _};
+use std::ops::ControlFlow;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -61,30 +62,40 @@ impl RunningChild {
         self.process.id()
     }
 
-    /// Sends an order and waits for its reply; what comes before it goes to `hear`. After an error of the process
-    /// itself (not a `Failed` reply) the child is of no use any more.
+    /// Sends an order and waits for its reply; what comes before it goes to `hear`, until that wants no more: then the order is
+    /// stopped, and its reply is on its way. After an error of the process itself (not a `Failed` reply) the child is of no use any more.
     pub(super) fn ask(
         &mut self,
         order: &Order,
         limit: Duration,
-        mut hear: impl FnMut(News),
+        mut hear: impl FnMut(News) -> ControlFlow<()>,
     ) -> Result<Reply, InferenceError> {
+        self.send(order)?;
+        let deadline = Instant::now() + limit;
+        let mut is_stopped = false;
+        loop {
+            let news = match self.replies.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(Ok(Reply::Progress(progress))) => News::Progress(progress),
+                Ok(Ok(Reply::Part(part))) => News::Part(part),
+                Ok(Ok(reply)) => return Ok(reply),
+                Ok(Err(error)) => return Err(InferenceError::Protocol { reason: error.to_string() }),
+                Err(RecvTimeoutError::Timeout) => return Err(InferenceError::Timeout { seconds: limit.as_secs() }),
+                Err(RecvTimeoutError::Disconnected) => return Err(self.obituary()),
+            };
+            if !is_stopped && hear(news).is_break() {
+                is_stopped = true;
+                self.send(&Order::Stop)?;
+            }
+        }
+    }
+
+    fn send(&self, order: &Order) -> Result<(), InferenceError> {
         let bytes = frame::encode(order).map_err(|error| InferenceError::Request { reason: error.to_string() })?;
         if let Some(orders) = &self.orders {
             // If the writer is gone, so is the child, which the reply will tell.
             let _ = orders.send(bytes);
         }
-        let deadline = Instant::now() + limit;
-        loop {
-            match self.replies.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(Ok(Reply::Progress(progress))) => hear(News::Progress(progress)),
-                Ok(Ok(Reply::Part(part))) => hear(News::Part(part)),
-                Ok(Ok(reply)) => return Ok(reply),
-                Ok(Err(error)) => return Err(InferenceError::Protocol { reason: error.to_string() }),
-                Err(RecvTimeoutError::Timeout) => return Err(InferenceError::Timeout { seconds: limit.as_secs() }),
-                Err(RecvTimeoutError::Disconnected) => return Err(self.obituary()),
-            }
-        }
+        Ok(())
     }
 
     /// Waits for the end of a child whose output has ended, and says how it died.

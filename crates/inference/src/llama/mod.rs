@@ -17,6 +17,8 @@ mod rolling;
 mod schedule;
 mod trie;
 
+use std::ops::ControlFlow;
+
 use crate::engine::{Description, Engine, EngineOptions, LoadedModel, ModelFile, Profile};
 use crate::error::InferenceError;
 use crate::limits::TEXT_BYTES_PER_TOKEN;
@@ -66,7 +68,7 @@ impl LlamaEngine {
         &mut self,
         request: &GenerateRequest,
         progress: &mut dyn FnMut(Progress),
-        parts: &mut dyn FnMut(Part),
+        parts: &mut dyn FnMut(Part) -> ControlFlow<()>,
     ) -> Result<Vec<Generated>, InferenceError> {
         let model = self.made_to(Purpose::Continue)?;
         let system = request.system_prompt.as_deref();
@@ -143,13 +145,13 @@ impl Engine for LlamaEngine {
         request: &GenerateRequest,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Vec<Generated>, InferenceError> {
-        self.continue_prompts(request, progress, &mut |_| ())
+        self.continue_prompts(request, progress, &mut |_| ControlFlow::Continue(()))
     }
 
     fn generate_in_parts(
         &mut self,
         request: &GenerateRequest,
-        parts: &mut dyn FnMut(Part),
+        parts: &mut dyn FnMut(Part) -> ControlFlow<()>,
     ) -> Result<Vec<Generated>, InferenceError> {
         self.continue_prompts(request, &mut |_| (), parts)
     }

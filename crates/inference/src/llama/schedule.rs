@@ -7,7 +7,7 @@
 //! Nothing of another prompt is ever in the same decode, and the cells are filled from the first one on, so the bits
 //! of a result depend on its own prompt (and its own continuations) alone.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 use llama_cpp_2::token::LlamaToken;
 
@@ -22,12 +22,12 @@ use crate::prefix::Plan;
 use crate::request::{Finish, GenerateRequest, Generated, Likelihood};
 
 impl Model {
-    /// Continues a prompt greedily; what becomes certain of the output goes to `parts`.
+    /// Continues a prompt greedily; what becomes certain of the output goes to `parts`, until that wants no more.
     pub(super) fn generate(
         &mut self,
         prompt: &[i32],
         request: &GenerateRequest,
-        parts: &mut dyn FnMut(String),
+        parts: &mut dyn FnMut(String) -> ControlFlow<()>,
     ) -> Result<Generated, InferenceError> {
         if prompt.len() > self.context_tokens() {
             return Ok(super::context_exceeded());
@@ -48,7 +48,7 @@ impl Model {
         request: &GenerateRequest,
         tokens_max: usize,
         mut forced: Option<Forced<'_>>,
-        parts: &mut dyn FnMut(String),
+        parts: &mut dyn FnMut(String) -> ControlFlow<()>,
     ) -> Result<Generated, InferenceError> {
         let mut output = OutputText::new(request);
         let mut tokens = 0;
@@ -68,7 +68,7 @@ impl Model {
             if let Some(finish) = output.push(&self.vocabulary().piece(token)) {
                 break finish;
             }
-            give(&mut output, parts);
+            give(&mut output, parts)?;
             if forced.as_ref().is_some_and(Forced::is_whole) {
                 break Finish::Stop;
             }
@@ -81,8 +81,8 @@ impl Model {
             }
         };
         let (text, part) = output.into_text_and_part();
-        if !part.is_empty() {
-            parts(part);
+        if !part.is_empty() && parts(part).is_break() {
+            return Err(InferenceError::Stopped);
         }
         Ok(Generated { text, tokens, finish })
     }
@@ -327,12 +327,13 @@ fn without_room(forced: Option<&Forced<'_>>) -> Finish {
     if forced.is_some() { Finish::Stop } else { Finish::Length }
 }
 
-/// Gives out what has become certain of an output.
-fn give(output: &mut OutputText<'_>, parts: &mut dyn FnMut(String)) {
+/// Gives out what has become certain of an output, if somebody wants it.
+fn give(output: &mut OutputText<'_>, parts: &mut dyn FnMut(String) -> ControlFlow<()>) -> Result<(), InferenceError> {
     let part = output.part();
-    if !part.is_empty() {
-        parts(part);
+    if !part.is_empty() && parts(part).is_break() {
+        return Err(InferenceError::Stopped);
     }
+    Ok(())
 }
 
 fn compute(reason: &str) -> InferenceError {

@@ -1,9 +1,10 @@
 //! Questions of pages to processes. An answer holds until its process has come further, and never less than a moment, so
-//! that a hundred readers of one page cost its process one question.
+//! that a hundred readers of one page cost its process one question. A page that may be a second behind is not made to wait
+//! for a process that is at work: it is given the last answer while the next one is asked for.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -18,6 +19,10 @@ const HOLDS_AT_LEAST: Duration = Duration::from_millis(500);
 
 /// How long an answer holds at most: some depend on the time.
 const HOLDS_AT_MOST: Duration = Duration::from_mins(1);
+
+/// How long an answer that holds no more is still given, by [`ask_or_last`], while it is asked for anew. Pages say to the minute
+/// of when they are.
+const GIVEN_MEANWHILE: Duration = Duration::from_secs(1);
 
 /// Answers that are kept. When there are more, all are forgotten.
 const ANSWERS_MAX: usize = 1024;
@@ -39,8 +44,13 @@ pub(crate) struct Answer {
 /// The question: to whom, with which tags, about what.
 type Question = (Id, Tags, String);
 
-/// Behind a lock of its own, so that those who ask the same at the same time wait for one answer.
-type Place = Arc<tokio::sync::Mutex<Option<Held>>>;
+/// Where the answer to one question is kept.
+#[derive(Default)]
+struct Place {
+    held: Mutex<Option<Held>>,
+    /// Held by whoever asks, so that those who ask the same at the same time wait for one answer.
+    asking: tokio::sync::Mutex<()>,
+}
 
 struct Held {
     applied: Option<u64>,
@@ -48,16 +58,44 @@ struct Held {
     answer: Answer,
 }
 
+/// How good an answer is that is kept.
+enum Kept {
+    Holds(Answer),
+    /// Its process has come further, a moment ago.
+    Last(Answer),
+    Nothing,
+}
+
+impl Place {
+    fn held(&self) -> MutexGuard<'_, Option<Held>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is kept, for a process that has come so far.
+    fn kept(&self, applied: Option<u64>) -> Kept {
+        let held = self.held();
+        let Some(held) = held.as_ref() else { return Kept::Nothing };
+        let age = held.since.elapsed();
+        if age < HOLDS_AT_LEAST || (held.applied == applied && age < HOLDS_AT_MOST) {
+            Kept::Holds(held.answer.clone())
+        } else if age < GIVEN_MEANWHILE {
+            Kept::Last(held.answer.clone())
+        } else {
+            Kept::Nothing
+        }
+    }
+}
+
 /// The answers that are kept.
 #[derive(Default)]
 pub(crate) struct Answers {
-    places: Mutex<BTreeMap<String, Place>>,
+    places: Mutex<BTreeMap<String, Arc<Place>>>,
     /// Bytes of all answers since they were last forgotten.
     bytes: AtomicUsize,
 }
 
 impl Answers {
-    fn place(&self, (process, tags, data): &Question) -> Place {
+    fn place(&self, (process, tags, data): &Question) -> Arc<Place> {
         let mut key = format!("{process} {data}");
         for tag in tags {
             key.extend(["\n", &tag.name, "=", &tag.value]);
@@ -87,18 +125,42 @@ pub(super) fn named(shared: &Shared, name: &str) -> Result<Id, HttpError> {
 pub(super) async fn ask(shared: &Shared, process: Id, tags: Tags, data: String) -> Result<Answer, HttpError> {
     let question = (process, tags, data);
     let place = shared.answers.place(&question);
-    let mut held = place.lock().await;
-    let applied = shared.core.applied_slot(&process);
-    if let Some(held) = held.as_ref() {
-        let age = held.since.elapsed();
-        if age < HOLDS_AT_LEAST || (held.applied == applied && age < HOLDS_AT_MOST) {
-            return Ok(held.answer.clone());
-        }
+    if let Kept::Holds(answer) = place.kept(shared.core.applied_slot(&process)) {
+        return Ok(answer);
     }
-    let (process, tags, data) = question;
+    let _asking = place.asking.lock().await;
+    // Whoever was before may have asked the same.
+    match place.kept(shared.core.applied_slot(&process)) {
+        Kept::Holds(answer) => Ok(answer),
+        Kept::Last(_) | Kept::Nothing => renew(shared, &place, question).await,
+    }
+}
+
+/// The same, where a second does not matter: who reads does not wait for a process that has come further.
+pub(super) async fn ask_or_last(shared: &Shared, process: Id, tags: Tags, data: String) -> Result<Answer, HttpError> {
+    let question = (process, tags, data);
+    let place = shared.answers.place(&question);
+    let Kept::Last(answer) = place.kept(shared.core.applied_slot(&process)) else {
+        let (process, tags, data) = question;
+        return ask(shared, process, tags, data).await;
+    };
+    let shared = shared.clone();
+    tokio::spawn(async move {
+        // Whoever asks already brings the answer for all.
+        let Ok(_asking) = place.asking.try_lock() else { return };
+        if let Err(error) = renew(&shared, &place, question).await {
+            tracing::debug!(error = error.text(), "an answer could not be asked for anew");
+        }
+    });
+    Ok(answer)
+}
+
+/// Asks, and keeps the answer.
+async fn renew(shared: &Shared, place: &Place, (process, tags, data): Question) -> Result<Answer, HttpError> {
+    let (applied, since) = (shared.core.applied_slot(&process), Instant::now());
     let answer = ask_afresh(shared, process, tags, data).await?;
     shared.answers.bytes.fetch_add(answer.bytes, Ordering::Relaxed);
-    *held = Some(Held { applied, since: Instant::now(), answer: answer.clone() });
+    *place.held() = Some(Held { applied, since, answer: answer.clone() });
     Ok(answer)
 }
 
@@ -119,7 +181,17 @@ pub(super) async fn ask_afresh(shared: &Shared, process: Id, tags: Tags, data: S
 /// The same, where a process that cannot answer leaves its part of the page empty.
 pub(super) async fn ask_if_it_can(shared: &Shared, process: Id, tags: Tags, data: String) -> Value {
     let asked = tags.get("Action").unwrap_or_default().to_owned();
-    match ask(shared, process, tags, data).await {
+    or_null(process, &asked, ask(shared, process, tags, data).await)
+}
+
+/// The same of [`ask_or_last`].
+pub(super) async fn ask_or_last_if_it_can(shared: &Shared, process: Id, tags: Tags, data: String) -> Value {
+    let asked = tags.get("Action").unwrap_or_default().to_owned();
+    or_null(process, &asked, ask_or_last(shared, process, tags, data).await)
+}
+
+fn or_null(process: Id, asked: &str, answer: Result<Answer, HttpError>) -> Value {
+    match answer {
         Ok(answer) => Value::clone(&answer.data),
         Err(error) => {
             tracing::warn!(%process, asked, error = error.text(), "a page lacks a part");

@@ -7,9 +7,10 @@ use super::face::text;
 use crate::http::error::{HttpError, quoted};
 
 const STYLE: &str = include_str!("../../templates/style.css");
-const SCRIPTS: [(&str, &str); 5] = [
+const SCRIPTS: [(&str, &str); 6] = [
     ("page.js", include_str!("../../templates/script/page.js")),
     ("act.js", include_str!("../../templates/script/act.js")),
+    ("documents.js", include_str!("../../templates/script/documents.js")),
     ("item.js", include_str!("../../templates/script/item.js")),
     ("node.js", include_str!("../../templates/script/node.js")),
     ("sha384.js", include_str!("../../templates/script/sha384.js")),

@@ -189,8 +189,7 @@ impl Pool {
 
 impl Leader {
     pub(super) fn name(&self) -> String {
-        let name = name(&self.name);
-        if name.trim().is_empty() { self.model.short() } else { name }
+        self.model.called(&self.name)
     }
 
     pub(super) fn score(&self) -> String {
@@ -208,10 +207,8 @@ pub(super) fn interval([low, high]: [f64; 2]) -> String {
 }
 
 impl Line {
-    /// Its name, or the beginning of its id.
     pub(super) fn name(&self) -> String {
-        let name = name(&self.name);
-        if name.trim().is_empty() { self.model.short() } else { name }
+        self.model.called(&self.name)
     }
 
     /// Whether a score can be shown: without answers there is none.

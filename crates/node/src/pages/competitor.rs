@@ -29,6 +29,17 @@ impl Competitor {
         }
     }
 
+    /// What it is called: the name that came with it, or the beginning of its own. Sets are named by how many documents they have,
+    /// which many have, so the beginning of the hash stands beside it.
+    pub(super) fn called(&self, name: &str) -> String {
+        let name = format::name(name);
+        match self {
+            _ if name.trim().is_empty() => self.short(),
+            Self::Model(_) => name,
+            Self::Documents(_) => format!("{name} {}", self.short()),
+        }
+    }
+
     /// The link to everything about it.
     pub(super) fn link(&self) -> String {
         match self {

@@ -9,10 +9,11 @@ use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::ask::{action, ask, ask_if_it_can};
+use super::ask::{action, ask_or_last, ask_or_last_if_it_can};
 use super::board::{Pool, interval};
 use super::face::{Caller, show};
-use super::format::{address, long, model, name, percent, process, when};
+use super::format::{long, model, name, percent, process, when};
+use super::head::Head;
 use super::retrieval;
 use crate::http::error::HttpError;
 use crate::http::extract::QueryOf;
@@ -49,22 +50,16 @@ struct DatasetPage {
 
 #[derive(Debug, Deserialize)]
 struct About {
-    title: String,
+    #[serde(flatten)]
+    head: Head,
     task: String,
     output_type: String,
-    license: String,
-    synthetic: bool,
-    questions: u64,
     models: u64,
-    frozen: bool,
-    content_hash: Option<String>,
-    protocol: String,
     #[serde(default)]
     label_balance: Map<String, Value>,
     baselines: Baselines,
     #[serde(default)]
     minimum_detectable_difference: Map<String, Value>,
-    owner: Id,
 }
 
 #[derive(Debug, Deserialize)]
@@ -150,9 +145,9 @@ impl Evaluated {
 }
 
 impl DatasetPage {
-    fn title(&self) -> String {
-        let title = name(&self.about.title);
-        if title.trim().is_empty() { format!("Dataset {}", self.id.short()) } else { title }
+    fn counts(&self) -> String {
+        let About { head, models, .. } = &self.about;
+        format!("{} questions · {models} {}", head.questions, if *models == 1 { "model" } else { "models" })
     }
 
     fn now(&self) -> String {
@@ -163,22 +158,13 @@ impl DatasetPage {
         name(&self.about.task)
     }
 
-    fn license(&self) -> String {
-        let license = name(&self.about.license);
-        if license.trim().is_empty() { "not stated".to_owned() } else { license }
-    }
-
-    fn owner(&self) -> String {
-        address(self.about.owner)
-    }
-
     fn process(&self) -> String {
         process(self.id)
     }
 
     /// Each right answer with how often it is the right one, and that as a share of 100.
     fn labels(&self) -> Vec<(String, u64, String)> {
-        let total = self.about.questions.max(1) as f64;
+        let total = self.about.head.questions.max(1) as f64;
         let label = |(label, count): (&String, &Value)| {
             let count = count.as_u64().unwrap_or_default();
             (name(label), count, percent(count as f64 / total))
@@ -217,28 +203,33 @@ async fn page(shared: &Shared, caller: &Caller, asked: &str, from: u64) -> Resul
     if process.module != "dataset" {
         return Err(HttpError::not_found(format!("{id} is no dataset: it runs the module '{}'", process.module)));
     }
-    let about = ask(shared, id, action("Info"), String::new()).await?;
-    let limit = |limit: usize| ("Limit", limit.to_string());
-    let (name, value) = limit(PROMPTS_SHOWN);
-    let questions = ask_if_it_can(shared, id, action("Get-Questions").with(name, value), String::new()).await;
-    let (name, value) = limit(MODELS_SHOWN);
-    let tags = action("Get-Models").with("By", "score").with(name, value).with("From-Id", from.to_string());
-    let mut models = ask_if_it_can(shared, id, tags, String::new()).await;
+    let limited = |asked: &str, limit: usize| action(asked).with("Limit", limit.to_string());
+    let if_it_can = |tags| ask_or_last_if_it_can(shared, id, tags, String::new());
+    // At once: a process that is at work lets each question wait, and all of them no longer than one.
+    let (about, questions, mut models, task, pools) = tokio::join!(
+        ask_or_last(shared, id, action("Info"), String::new()),
+        if_it_can(limited("Get-Questions", PROMPTS_SHOWN)),
+        if_it_can(limited("Get-Models", MODELS_SHOWN).with("By", "score").with("From-Id", from.to_string())),
+        if_it_can(action("Get-Task")),
+        pools_on(shared, id),
+    );
+    let about = about?;
     let rows = models.as_array_mut().map(Vec::as_mut_slice).unwrap_or_default();
     rows.iter_mut().for_each(add_score);
     let next = from + rows.len() as u64;
     let next = (next < about.data["models"].as_u64().unwrap_or_default() && !rows.is_empty()).then_some(next);
-    let mut pools = Value::Null;
-    if let Some(benchmark) = shared.core.genesis().get("benchmark") {
-        let tags = action("Get-Pools").with("Dataset", id.to_string()).with("Limit", POOLS_SHOWN.to_string());
-        pools = ask_if_it_can(shared, *benchmark, tags, String::new()).await;
-    }
-    let task = ask_if_it_can(shared, id, action("Get-Task"), String::new()).await;
     let data = json!({
         "id": id, "about": *about.data, "questions": questions, "models": models, "pools": pools, "task": task,
         "now_ms": shared.core.clock().now_ms(), "from": from, "next": next,
     });
     show::<DatasetPage>(form, data)
+}
+
+/// The pools on a dataset, the newest first; null where there is no benchmark process.
+pub(super) async fn pools_on(shared: &Shared, dataset: Id) -> Value {
+    let Some(benchmark) = shared.core.genesis().get("benchmark") else { return Value::Null };
+    let tags = action("Get-Pools").with("Dataset", dataset.to_string()).with("Limit", POOLS_SHOWN.to_string());
+    ask_or_last_if_it_can(shared, *benchmark, tags, String::new()).await
 }
 
 fn add_score(row: &mut Value) {

@@ -1,10 +1,12 @@
-//! The page of a set of documents: what it is, whose, how far its vectors are, and where it competes; and the list of all sets.
+//! The page of a set of documents: what it is, whose, how far its vectors are, and where it competes; and the list of all sets,
+//! on which a new one can be created.
 
 use ao::Id;
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
+use processes::knowledge::limits::{CONTENT_BYTES_MAX, DOCUMENTS_PER_DATASET_MAX, LIST_BYTES_MAX, META_BYTES_MAX};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -44,6 +46,31 @@ pub(super) struct DocumentSet {
     created_ms: u64,
     #[serde(default)]
     failures: Vec<Failure>,
+}
+
+/// What fits into a set, said before anything is sent.
+pub(super) struct SetLimits {
+    pub(super) documents: usize,
+    pub(super) content_bytes: usize,
+    pub(super) meta_bytes: usize,
+    pub(super) list_bytes: usize,
+}
+
+impl SetLimits {
+    pub(super) const ALL: Self = Self {
+        documents: DOCUMENTS_PER_DATASET_MAX,
+        content_bytes: CONTENT_BYTES_MAX,
+        meta_bytes: META_BYTES_MAX,
+        list_bytes: LIST_BYTES_MAX,
+    };
+
+    /// In words.
+    pub(super) fn sentence(&self) -> String {
+        let size = |count: usize| bytes(count as u64);
+        let Self { documents, content_bytes, list_bytes, .. } = self;
+        let (content, list) = (size(*content_bytes), size(*list_bytes));
+        format!("At most {documents} documents of at most {content} each, and {list} in all.")
+    }
 }
 
 /// A document that has no vector.
@@ -148,6 +175,10 @@ impl SetsPage {
     fn process(&self) -> String {
         process(self.knowledge)
     }
+
+    fn limits(&self) -> SetLimits {
+        SetLimits::ALL
+    }
 }
 
 /// A set by its name; null if there is none.
@@ -175,7 +206,7 @@ async fn one(shared: &Shared, caller: &Caller, asked: &str, query: &SetsQuery) -
         let text = format!("'{}' is no hash of a set of documents: 40 hexadecimal digits", quoted(hash));
         return Err(HttpError::bad_request("bad-hash", text));
     };
-    let knowledge = knowledge(shared, query)?;
+    let knowledge = knowledge(shared, query).await?;
     let asked = action("Get-Datasets").with("Dataset-Hash", &hash);
     let found = ask(shared, knowledge, asked, String::new()).await?;
     let about = ask(shared, knowledge, action("Info"), String::new()).await?;
@@ -186,11 +217,15 @@ async fn one(shared: &Shared, caller: &Caller, asked: &str, query: &SetsQuery) -
     )
 }
 
-fn knowledge(shared: &Shared, query: &SetsQuery) -> Result<Id, HttpError> {
-    match &query.knowledge {
-        Some(process) => parse_id(process),
-        None => named(shared, "knowledge"),
+/// The process that is asked for. Whoever follows a link sends documents only to what is made for them.
+async fn knowledge(shared: &Shared, query: &SetsQuery) -> Result<Id, HttpError> {
+    let Some(process) = &query.knowledge else { return named(shared, "knowledge") };
+    let id = parse_id(process)?;
+    let found = shared.blocking(move |core| core.process(&id)).await?;
+    if found.module == "knowledge" {
+        return Ok(id);
     }
+    Err(HttpError::not_found(format!("{id} keeps no documents: it runs the module '{}'", found.module)))
 }
 
 /// `GET /documents`.
@@ -211,7 +246,7 @@ pub(crate) async fn list_as_json(State(shared): State<Shared>, QueryOf(query): Q
 
 async fn all(shared: &Shared, form: Form, query: &SetsQuery) -> Result<Response, HttpError> {
     let _request = one_more(&shared.requests, "requests")?;
-    let knowledge = knowledge(shared, query)?;
+    let knowledge = knowledge(shared, query).await?;
     let asked = action("Get-Datasets").with("From-Id", query.from.to_string()).with("Limit", SETS_SHOWN.to_string());
     let sets = ask(shared, knowledge, asked, String::new()).await?;
     let about = ask(shared, knowledge, action("Info"), String::new()).await?;

@@ -126,8 +126,7 @@ struct Receipt {
 
 impl Above {
     pub(super) fn name(&self) -> String {
-        let name = name(&self.name);
-        if name.trim().is_empty() { self.model.short() } else { name }
+        self.model.called(&self.name)
     }
 
     pub(super) fn score(&self) -> String {
@@ -137,14 +136,10 @@ impl Above {
     /// The comparison in words, if both told of all their answers.
     fn sentence(&self) -> Option<String> {
         let [low, high] = self.interval?;
-        let test = match self.p_value? {
-            p if p < 0.001 => "p < 0.001".to_owned(),
-            p => format!("p = {p:.3}"),
-        };
-        let verdict = if self.p_value? < 0.05 { "The two can be told apart" } else { "The two cannot be told apart" };
+        let verdict = verdict(self.p_value?, "McNemar");
         Some(format!(
             "The entry above is {} percentage points better (95 % interval {} to {}). On {} questions only it was right, on {} only \
-             this one. {verdict} by these questions (exact McNemar test, {test}).",
+             this one. {verdict}",
             points(self.difference?),
             points(low),
             points(high),
@@ -152,6 +147,13 @@ impl Above {
             self.below_only?,
         ))
     }
+}
+
+/// Whether two entries can be told apart by an exact test, in words.
+pub(super) fn verdict(p_value: f64, test: &str) -> String {
+    let can = if p_value < 0.05 { "can" } else { "cannot" };
+    let p = if p_value < 0.001 { "p < 0.001".to_owned() } else { format!("p = {p_value:.3}") };
+    format!("The two {can} be told apart by these questions (exact {test} test, {p}).")
 }
 
 impl Answered {

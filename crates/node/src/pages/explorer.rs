@@ -120,6 +120,17 @@ impl Process {
         address(self.owner)
     }
 
+    /// Where people see what it is about.
+    fn page(&self) -> Option<String> {
+        match self.module.as_str() {
+            "dataset" | "retrieval" => Some(format!("/dataset/{}", self.id)),
+            "knowledge" => Some(format!("/documents?knowledge={}", self.id)),
+            "benchmark" => Some("/pools".to_owned()),
+            "herder" => Some("/workers".to_owned()),
+            _ => None,
+        }
+    }
+
     fn stands(&self) -> String {
         match &self.stopped {
             Some(reason) => format!("stopped: {}", name(reason)),

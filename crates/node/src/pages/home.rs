@@ -130,28 +130,42 @@ async fn data(shared: &Shared, query: PoolsQuery) -> Result<Value, HttpError> {
     let mut overview = Value::Null;
     let mut sections = Vec::new();
     if let Some(benchmark) = benchmark {
-        overview = Value::clone(&ask(shared, benchmark, action("Get-Overview"), String::new()).await?.data);
-        for (name, title, statuses) in SECTIONS {
-            let is_alone = query.section.as_deref() == Some(name);
-            if query.section.is_some() && !is_alone {
-                continue;
-            }
-            let limit = if is_alone { POOLS_SHOWN_ALONE } else { POOLS_SHOWN };
-            let mut tags = action("Get-Pools").with("Status", statuses).with("Limit", limit.to_string());
-            if !search.is_empty() {
-                tags.push("Search", &search);
-            }
-            if let Some(before) = query.before.filter(|_| is_alone) {
-                tags.push("Cursor", before.to_string());
-            }
-            let answer = ask(shared, benchmark, tags, String::new()).await?;
-            sections.push(json!({ "name": name, "title": title, "pools": *answer.data, "next": answer.cursor }));
-        }
+        let asked =
+            SECTIONS.iter().filter(|(name, ..)| query.section.as_deref().is_none_or(|section| section == *name));
+        let asked = asked.map(|section| pools_of(shared, benchmark, *section, &search, &query));
+        // At once: a process that is at work lets each question wait, and all of them no longer than one.
+        let (of_all, of_each) = tokio::join!(
+            ask(shared, benchmark, action("Get-Overview"), String::new()),
+            futures_util::future::try_join_all(asked),
+        );
+        overview = Value::clone(&of_all?.data);
+        sections = of_each?;
     }
     Ok(json!({
         "node": shared.core.address(), "benchmark": benchmark, "now_ms": shared.core.clock().now_ms(),
         "search": search, "overview": overview, "sections": sections,
     }))
+}
+
+/// The pools of a section.
+async fn pools_of(
+    shared: &Shared,
+    benchmark: Id,
+    (name, title, statuses): (&str, &str, &str),
+    search: &str,
+    query: &PoolsQuery,
+) -> Result<Value, HttpError> {
+    let is_alone = query.section.is_some();
+    let limit = if is_alone { POOLS_SHOWN_ALONE } else { POOLS_SHOWN };
+    let mut tags = action("Get-Pools").with("Status", statuses).with("Limit", limit.to_string());
+    if !search.is_empty() {
+        tags.push("Search", search);
+    }
+    if let Some(before) = query.before.filter(|_| is_alone) {
+        tags.push("Cursor", before.to_string());
+    }
+    let answer = ask(shared, benchmark, tags, String::new()).await?;
+    Ok(json!({ "name": name, "title": title, "pools": *answer.data, "next": answer.cursor }))
 }
 
 /// The newest pools, for the feed.

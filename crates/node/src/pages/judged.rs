@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::ask::{action, ask_afresh, ask_if_it_can};
 use super::board::{Line, Payout, Pool, interval};
 use super::documents::DocumentSet;
-use super::entry::Above;
+use super::entry::{Above, verdict};
 use super::face::{Form, field, read, show};
 use super::format::{address, excerpt, percent, process, when};
 use crate::http::error::HttpError;
@@ -41,6 +41,9 @@ pub(super) struct JudgedPage {
     pool: Pool,
     entry: Entry,
     above: Option<Above>,
+    /// How far the entry above is ahead.
+    #[serde(default)]
+    comparison: Option<Comparison>,
     payouts: Vec<Payout>,
     judged: Option<Judged>,
     about: Option<About>,
@@ -58,6 +61,36 @@ struct Entry {
     file_hash: String,
     joined_ms: u64,
     updated_ms: u64,
+}
+
+/// The entry above beside this one, on the questions that are answered for both.
+#[derive(Debug, Deserialize)]
+struct Comparison {
+    questions: u64,
+    /// Points for each question that the entry above has more.
+    difference: f64,
+    interval: Option<[f64; 2]>,
+    above_more: u64,
+    below_more: u64,
+    p_value: f64,
+}
+
+impl Comparison {
+    /// In words.
+    fn sentence(&self) -> String {
+        let points = |points: f64| format!("{points:+.2}").replace('-', "−");
+        let interval = self.interval.map(|[low, high]| format!(" (95 % interval {} to {})", points(low), points(high)));
+        format!(
+            "On the {} questions that are judged for both, the entry above has {} points for each question{}. It has more on {}, \
+             this one on {}. {}",
+            self.questions,
+            points(self.difference),
+            interval.unwrap_or_default(),
+            self.above_more,
+            self.below_more,
+            verdict(self.p_value, "sign"),
+        )
+    }
 }
 
 /// The score as the retrieval process counts it.
@@ -245,6 +278,10 @@ pub(super) async fn page(
     let about = ask_if_it_can(&shared, entered.dataset, action("Info"), String::new()).await;
     let score = of_entry("Score", &entered);
     data["judged"] = ask_if_it_can(&shared, entered.dataset, score, String::new()).await;
+    if let Some(above) = data["above"]["model"].as_str() {
+        let asked = of_entry("Compare", &entered).with("Above", above);
+        data["comparison"] = ask_if_it_can(&shared, entered.dataset, asked, String::new()).await;
+    }
     let asked = results(&entered, from, QUESTIONS_SHOWN);
     let mut questions = ask_if_it_can(&shared, entered.dataset, asked, String::new()).await;
     let rows = questions.as_array().map(Vec::as_slice).unwrap_or_default();

@@ -13,6 +13,8 @@ mod explorer;
 mod face;
 mod feed;
 mod format;
+mod fund;
+mod head;
 mod home;
 mod judge;
 mod judged;
@@ -41,7 +43,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/pools", get(home::home))
         .route("/pools.json", get(home::as_json))
         .route("/index.json", get(home::as_json))
-        .route("/fund", get(pool::fund))
+        .route("/fund", get(fund::fund))
         .route("/pool/{pool}", get(pool::pool))
         .route("/pool/{pool}/join", get(pool::join))
         .route("/pool/{pool}/events", get(pool::events))

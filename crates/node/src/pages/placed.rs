@@ -33,8 +33,7 @@ pub(super) struct Placed {
 
 impl Placed {
     pub(super) fn name(&self) -> String {
-        let name = name(&self.name);
-        if name.trim().is_empty() { self.model.short() } else { name }
+        self.model.called(&self.name)
     }
 
     pub(super) fn pool_title(&self) -> String {

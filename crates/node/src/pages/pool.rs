@@ -15,10 +15,12 @@ use futures_util::stream;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tasks::statistics::{share, wilson_of_points};
+use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::ask::{action, ask, ask_if_it_can, named};
 use super::board::{Funding, Line, Payout, Pool};
 use super::competitor::Competitor;
+use super::documents::SetLimits;
 use super::face::{Caller, Form, html, read, rendered, show, text};
 use super::format::{column, when};
 use super::picture::{Plot, Spark, score};
@@ -30,7 +32,8 @@ use crate::http::state::{Shared, one_more};
 /// Rows of a board on one page: with the picture it stays under 100 KB.
 const ROWS_SHOWN: usize = 50;
 
-/// How long after a change the next one is looked at: a board that changed ten times in a second is drawn once.
+/// How long after a change the next one is looked at: a board that changed ten times in a second is drawn once. It is longer
+/// than an answer of a process holds in any case.
 const EVENT_PAUSE: Duration = Duration::from_millis(700);
 
 /// Which part of a board is asked for.
@@ -188,9 +191,12 @@ pub(super) async fn data(shared: &Shared, pool: Id, from: u32, origin: &str) -> 
     let board = ask(shared, benchmark, tags, pool.to_string()).await?;
     let mut data = Value::clone(&board.data);
     let rows = data["leaderboard"].as_array_mut();
-    follow(shared, pool, &board.data["pool"]["dataset"], rows.map(Vec::as_mut_slice).unwrap_or_default()).await;
-    let fundings = ask_if_it_can(shared, benchmark, action("Get-Fundings"), pool.to_string()).await;
-    let days = ask_if_it_can(shared, benchmark, action("Get-Days"), pool.to_string()).await;
+    // At once: a process that is at work lets each question wait, and all of them no longer than one.
+    let (fundings, days, ()) = tokio::join!(
+        ask_if_it_can(shared, benchmark, action("Get-Fundings"), pool.to_string()),
+        ask_if_it_can(shared, benchmark, action("Get-Days"), pool.to_string()),
+        follow(shared, pool, &board.data["pool"]["dataset"], rows.map(Vec::as_mut_slice).unwrap_or_default()),
+    );
     let Value::Object(fields) = &mut data else { return Ok(data) };
     fields.insert("fundings".to_owned(), fundings);
     fields.insert("days".to_owned(), days);
@@ -241,25 +247,44 @@ pub(crate) async fn events(
     let waiting = one_more(&shared.waiting, "waiting requests")?;
     // A pool that there is not is an error now, and not an empty stream.
     let first = board_now(&shared, pool, query.from).await?;
-    let begin = (shared, Some(first), String::new(), waiting);
-    let events = stream::unfold(begin, move |(shared, mut first, mut shown, waiting)| async move {
-        let mut progress = shared.core.progress();
-        loop {
-            let board = match first.take() {
-                Some(board) => board,
-                None => board_now(&shared, pool, query.from).await.ok()?,
-            };
-            if board != shown {
-                shown.clone_from(&board);
-                let event = Event::default().event("board").data(board.replace('\r', " "));
-                return Some((Ok::<_, Infallible>(event), (shared, first, shown, waiting)));
-            }
-            shared.unless_stopping(progress.changed()).await?.ok()?;
-            shared.unless_stopping(tokio::time::sleep(EVENT_PAUSE)).await?;
-            progress.mark_unchanged();
+    let progress = shared.core.progress();
+    let begin = Watched { shared, progress, board: first, shown: String::new(), is_settled: false, _waiting: waiting };
+    let events = stream::unfold(begin, move |mut watched| async move {
+        while watched.board == watched.shown {
+            watched.pause().await?;
+            watched.board = board_now(&watched.shared, pool, query.from).await.ok()?;
         }
+        watched.shown.clone_from(&watched.board);
+        let event = Event::default().event("board").data(watched.board.replace('\r', " "));
+        Some((Ok::<_, Infallible>(event), watched))
     });
     Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response())
+}
+
+/// A board that somebody watches.
+struct Watched {
+    shared: Shared,
+    progress: watch::Receiver<u64>,
+    /// As it is now, and as it was shown last.
+    board: String,
+    shown: String,
+    /// Whether everything that happened is seen.
+    is_settled: bool,
+    _waiting: OwnedSemaphorePermit,
+}
+
+impl Watched {
+    /// Waits until it is time to look again; nothing if the node stops. What changed during the pause may not be seen yet, because
+    /// another reader was given the board just before: then it is looked at once more.
+    async fn pause(&mut self) -> Option<()> {
+        if self.is_settled {
+            self.shared.unless_stopping(self.progress.changed()).await?.ok()?;
+        }
+        self.shared.unless_stopping(tokio::time::sleep(EVENT_PAUSE)).await?;
+        self.is_settled = !self.progress.has_changed().ok()?;
+        self.progress.mark_unchanged();
+        Some(())
+    }
 }
 
 async fn board_now(shared: &Shared, pool: Id, from: u32) -> Result<String, HttpError> {
@@ -312,33 +337,26 @@ struct JoinPage {
     pool: Pool,
     now_ms: u64,
     benchmark: Id,
+    /// Where the sets of documents are that compete.
+    #[serde(default)]
+    knowledge: Option<Id>,
+}
+
+impl JoinPage {
+    fn limits(&self) -> SetLimits {
+        SetLimits::ALL
+    }
 }
 
 /// `GET /pool/{pool}/join`.
 pub(crate) async fn join(State(shared): State<Shared>, PathId(pool): PathId, headers: HeaderMap) -> Response {
-    let page = async { html(&read::<JoinPage>(data(&shared, pool, 0, "").await?)?) };
-    Caller::of(&headers).answer(page.await)
-}
-
-/// What a funder decides, as a form.
-#[derive(Debug, Template)]
-#[template(path = "fund.html")]
-struct FundPage {
-    token: Id,
-    benchmark: Id,
-    datasets: Vec<(Id, String)>,
-}
-
-/// `GET /fund`.
-pub(crate) async fn fund(State(shared): State<Shared>, headers: HeaderMap) -> Response {
     let page = async {
-        let (token, benchmark) = (named(&shared, "token")?, named(&shared, "benchmark")?);
-        let processes = shared.blocking(crate::core::Core::processes).await?;
-        let datasets =
-            processes.into_iter().filter(|process| ["dataset", "retrieval"].contains(&process.module.as_str()));
-        let named = |name: Option<String>| super::format::name(&name.unwrap_or_default());
-        let datasets = datasets.map(|process| (process.id, named(process.name))).collect();
-        html(&FundPage { token, benchmark, datasets })
+        let mut page = read::<JoinPage>(data(&shared, pool, 0, "").await?)?;
+        if page.pool.is_of_documents() {
+            let about = ask_if_it_can(&shared, page.pool.dataset, action("Info"), String::new()).await;
+            page.knowledge = about["knowledge"].as_str().and_then(|id| id.parse().ok());
+        }
+        html(&page)
     };
     Caller::of(&headers).answer(page.await)
 }

@@ -7,17 +7,18 @@ use axum::response::Response;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::ask::{action, ask, ask_if_it_can};
+use super::ask::{action, ask};
 use super::board::Pool;
+use super::dataset::pools_on;
 use super::face::{Form, show};
-use super::format::{address, name, process, when};
+use super::format::{process, when};
+use super::head::Head;
 use super::placed::Placed;
 use crate::http::error::HttpError;
 use crate::http::state::Shared;
 
-/// Entries and pools on one page.
+/// Entries on one page.
 const ENTRIES_SHOWN: usize = 50;
-const POOLS_SHOWN: usize = 20;
 
 #[derive(Debug, Deserialize, Template)]
 #[template(path = "retrieval.html")]
@@ -25,7 +26,7 @@ struct RetrievalPage {
     id: Id,
     about: About,
     entries: Vec<Placed>,
-    pools: Vec<Pool>,
+    pools: Option<Vec<Pool>>,
     now_ms: u64,
     from: u64,
     next: Option<String>,
@@ -33,41 +34,28 @@ struct RetrievalPage {
 
 #[derive(Debug, Deserialize)]
 struct About {
-    title: String,
-    license: String,
-    synthetic: bool,
-    questions: u64,
+    #[serde(flatten)]
+    head: Head,
     points: u64,
     entries: u64,
-    frozen: bool,
     shown: bool,
-    content_hash: Option<String>,
-    protocol: String,
     judge_protocol: String,
     judges: u64,
     documents: u64,
     herder: Id,
     knowledge: Id,
-    owner: Id,
 }
 
 impl RetrievalPage {
-    fn title(&self) -> String {
-        let title = name(&self.about.title);
-        if title.trim().is_empty() { format!("Questions {}", self.id.short()) } else { title }
+    fn counts(&self) -> String {
+        let About { head, entries, shown, .. } = &self.about;
+        let questions = if *shown { "questions" } else { "hidden questions" };
+        let sets = if *entries == 1 { "set of documents" } else { "sets of documents" };
+        format!("{} {questions} · {entries} {sets}", head.questions)
     }
 
     fn now(&self) -> String {
         when(self.now_ms)
-    }
-
-    fn license(&self) -> String {
-        let license = name(&self.about.license);
-        if license.trim().is_empty() { "not stated".to_owned() } else { license }
-    }
-
-    fn owner(&self) -> String {
-        address(self.about.owner)
     }
 
     fn process(&self) -> String {
@@ -82,20 +70,15 @@ impl RetrievalPage {
 /// The page in one of its forms; entries before the one with the number `from`, if it is not 0.
 pub(super) async fn page(shared: &Shared, id: Id, form: Form, from: u64) -> Result<Response, HttpError> {
     let about = ask(shared, id, action("Info"), String::new()).await?;
-    let (mut entries, mut pools, mut next) = (json!([]), json!([]), None);
+    let (mut entries, mut next) = (json!([]), None);
     if let Some(benchmark) = shared.core.genesis().get("benchmark") {
-        let of_dataset = |asked: &str| action(asked).with("Dataset", id.to_string());
-        let mut asked = of_dataset("Get-Entries").with("Limit", ENTRIES_SHOWN.to_string());
-        if from > 0 {
-            asked.push("Cursor", from.to_string());
-        }
+        let asked = action("Get-Entries").with("Dataset", id.to_string()).with("Limit", ENTRIES_SHOWN.to_string());
+        let asked = if from > 0 { asked.with("Cursor", from.to_string()) } else { asked };
         let found = ask(shared, *benchmark, asked, String::new()).await?;
         (entries, next) = (found.data.as_ref().clone(), found.cursor);
-        let asked = of_dataset("Get-Pools").with("Limit", POOLS_SHOWN.to_string());
-        pools = ask_if_it_can(shared, *benchmark, asked, String::new()).await;
     }
     let data = json!({
-        "id": id, "about": *about.data, "entries": entries, "pools": pools,
+        "id": id, "about": *about.data, "entries": entries, "pools": pools_on(shared, id).await,
         "now_ms": shared.core.clock().now_ms(), "from": from, "next": next,
     });
     show::<RetrievalPage>(form, data)

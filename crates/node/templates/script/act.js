@@ -1,12 +1,13 @@
-// Joining and funding from the page: a key, a form, a signed message, and what came of it.
+// Joining, funding and creating a set of documents from the page: a key, a form, a signed message, and what came of it.
 
+import * as documents from './documents.js'
 import { WALLET_BYTES_MAX, keyOf, walletKey } from './item.js'
 import { notice, send, upload } from './node.js'
 
 const DENOMINATION = 12
 
 const element = id => document.getElementById(id)
-const form = element('join') ?? element('fund')
+const form = element('join') ?? element('fund') ?? element('create')
 const said = element('said')
 const go = element('go')
 // Not `form.dataset`: that is the field of this name.
@@ -84,15 +85,57 @@ async function theModel () {
   return model
 }
 
+/** The set of documents in the form, if there is one; said in a line as soon as it is chosen. */
+async function theSet () {
+  const field = element('set')
+  const limits = Object.fromEntries(Object.entries(field.dataset).map(([name, value]) => [name, Number(value)]))
+  const set = await documents.read(field.files[0], element('texts')?.value ?? '', limits)
+  const many = set?.count === 1 ? 'document' : 'documents'
+  element('read').textContent = set ? `${set.count} ${many}, ${set.bytes} bytes, the set ${set.hash}` : ''
+  return set
+}
+
+async function describeSet () {
+  try {
+    await theSet()
+  } catch (error) {
+    element('read').textContent = `It cannot be created: ${reasonOf(error)}`
+  }
+}
+for (const field of [element('set'), element('texts')]) field?.addEventListener('change', describeSet)
+
+/** The set that is entered: created now, or before. */
+async function theDocuments () {
+  const set = element('set') ? await theSet() : null
+  const hash = set?.hash ?? element('documents').value.trim().toLowerCase()
+  if (!hash) throw new Error('choose a file, or give the hash of a set that you created')
+  if (set) {
+    await documents.create(key, given('knowledge'), set)
+    say(`The set ${hash} is created.`)
+  }
+  return hash
+}
+
+async function createSet () {
+  const [set, knowledge] = [await theSet(), given('knowledge')]
+  if (!set) throw new Error('choose a file, or write the texts')
+  await documents.create(key, knowledge, set)
+  const { embedded, pending, failed } = await documents.vectors(knowledge, set.hash, progress)
+  const others = [[pending, 'wait for a worker'], [failed, 'failed']].filter(([count]) => count > 0)
+  const rest = others.map(([count, what]) => `, ${count} ${what}`).join('')
+  say(`Your set is created. ${embedded} of ${set.count} can be found${rest}.`,
+    { href: `/documents/${set.hash}?knowledge=${knowledge}`, text: 'Its page' })
+}
+
 async function join () {
   const [pool, benchmark] = [given('pool'), given('benchmark')]
-  const documents = element('documents')?.value.trim().toLowerCase()
-  const model = documents ?? await theModel()
-  const data = JSON.stringify({ dataset: pool, ...(documents ? { documents } : { model }) })
+  const isOfDocuments = element('documents') !== null
+  const model = isOfDocuments ? await theDocuments() : await theModel()
+  const data = JSON.stringify({ dataset: pool, [isOfDocuments ? 'documents' : 'model']: model })
   const message = await send(key, benchmark, [['Action', 'Join-Pool']], data)
   const tags = await notice(key.address, benchmark, message, ['Join-Response', 'Join-Error'])
   if (tags.get('Action') === 'Join-Error') throw new Error(tags.get('Error'))
-  say(documents ? 'Your documents have joined.' : 'Your model has joined.', { href: `/pool/${pool}/entry/${model}`, text: 'Its page' })
+  say(isOfDocuments ? 'Your documents have joined.' : 'Your model has joined.', { href: `/pool/${pool}/entry/${model}`, text: 'Its page' })
 }
 
 /** Whole tokens as a text of the smallest units. */
@@ -121,7 +164,7 @@ form.addEventListener('submit', async event => {
   event.preventDefault()
   go.disabled = true
   try {
-    await (form.id === 'join' ? join() : fund())
+    await { join, fund, create: createSet }[form.id]()
   } catch (error) {
     say(`It did not work: ${reasonOf(error)}`)
   } finally {

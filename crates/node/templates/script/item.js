@@ -25,7 +25,13 @@ export const concat = (...parts) => {
   return whole
 }
 
-const hash = async bytes => new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))
+/** What hashes and signs in a browser, where it has that. */
+export function subtle () {
+  if (!crypto.subtle) throw new Error('This browser signs only on pages from https:// or from this machine (localhost).')
+  return crypto.subtle
+}
+
+const hash = async bytes => new Uint8Array(await subtle().digest('SHA-256', bytes))
 
 /** A number as Avro writes it: zigzag, seven bits at a time. */
 function avro (number) {
@@ -97,7 +103,6 @@ export async function digestOf (file, progress) {
 
 /** A key from a JSON Web Key: RSA as Arweave has it, or Ed25519. It cannot be read out of what is returned. */
 export async function keyOf (jwk) {
-  if (!crypto.subtle) throw new Error('This browser signs only on pages from https:// or from this machine (localhost).')
   if (jwk.kty === 'RSA') return rsaKey(jwk)
   if (jwk.kty === 'OKP' && jwk.crv === 'Ed25519') return edKey(jwk)
   throw new Error('This is neither an RSA nor an Ed25519 key; the command line takes further kinds.')
@@ -106,17 +111,17 @@ export async function keyOf (jwk) {
 async function rsaKey (jwk) {
   const { kty, n, e, d, p, q, dp, dq, qi } = jwk
   const algorithm = { name: 'RSA-PSS', hash: 'SHA-256' }
-  const key = await crypto.subtle.importKey('jwk', { kty, n, e, d, p, q, dp, dq, qi }, algorithm, false, ['sign'])
+  const key = await subtle().importKey('jwk', { kty, n, e, d, p, q, dp, dq, qi }, algorithm, false, ['sign'])
   const owner = decode(n)
-  const sign = async bytes => new Uint8Array(await crypto.subtle.sign({ name: 'RSA-PSS', saltLength: 32 }, key, bytes))
+  const sign = async bytes => new Uint8Array(await subtle().sign({ name: 'RSA-PSS', saltLength: 32 }, key, bytes))
   return { type: 1, owner, address: encode(await hash(owner)), sign }
 }
 
 async function edKey (jwk) {
   const { kty, crv, x, d } = jwk
-  const key = await crypto.subtle.importKey('jwk', { kty, crv, x, d }, 'Ed25519', false, ['sign'])
+  const key = await subtle().importKey('jwk', { kty, crv, x, d }, 'Ed25519', false, ['sign'])
   const owner = decode(x)
-  const sign = async bytes => new Uint8Array(await crypto.subtle.sign('Ed25519', key, bytes))
+  const sign = async bytes => new Uint8Array(await subtle().sign('Ed25519', key, bytes))
   return { type: 2, owner, address: encode(await hash(owner)), sign }
 }
 

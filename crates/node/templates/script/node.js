@@ -11,7 +11,7 @@ const AO = [['Data-Protocol', 'ao'], ['Type', 'Message'], ['Variant', 'ao.TN.1']
 const pause = milliseconds => new Promise(resolve => setTimeout(resolve, milliseconds))
 
 /** A request that is tried again while the node is busy or away. */
-async function ask (path, options) {
+export async function ask (path, options) {
   for (let attempt = 1; ; attempt++) {
     let reason
     try {

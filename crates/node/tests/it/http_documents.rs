@@ -4,26 +4,19 @@
 use std::time::Duration;
 
 use ao::wallet::WalletKind;
-use ao::{DataItem, Id, Tags, Wallet, sha256};
+use ao::{DataItem, Id, Tags, Wallet};
 use node::GenesisProcess;
-use processes::herder::embedding::Embedding;
-use processes::herder::wire::{Answer, InferenceRequest, InferenceResponse, PromptResult, Receipt, results_hash};
 use processes::knowledge::name;
 use reqwest::Method;
 use reqwest::header::ACCEPT;
 use serde_json::{Value, json};
-use tasks::judge::JudgeRequest;
 
+#[path = "../../../processes/tests/library/weather.rs"]
+mod weather;
+
+use self::weather::{BEST, MIDDLE, QUESTIONS, embedded, file_hash, judged};
 use crate::running::Running;
 
-const QUESTIONS: &str = r#"[
-    {"question": "sun", "expected_response": "warm bright", "evidence": ["the sun is warm", "bright sun"]},
-    {"question": "rain", "expected_response": "wet cold", "evidence": ["rain is wet"]},
-    {"question": "paper", "expected_response": "a paper", "evidence": []}
-]"#;
-const BEST: [&str; 3] = ["the sun is warm bright sun", "rain is wet and cold", "a random doc is paper"];
-const MIDDLE: [&str; 3] = ["bright sun", "rain falls <script>alert(1)</script>", "a random doc of paper"];
-const WORDS: [&str; 4] = ["sun", "rain", "paper", "doc"];
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
 /// Longer than a page keeps an answer while its process comes further.
@@ -146,8 +139,9 @@ impl Contest {
                 };
                 if tag("Action") == "Inference" {
                     let (job, attempt) = (tag("Job"), tag("Attempt"));
-                    let data = message["data"].as_str().unwrap();
-                    let answer = if tag("WorkerType") == "Embed" { vectors(data) } else { judge(data) };
+                    let data = message["data"].as_str().unwrap().as_bytes();
+                    let embeds = tag("WorkerType") == "Embed";
+                    let answer = if embeds { String::from_utf8(embedded(data)).unwrap() } else { judged(data) };
                     let tags = [("Action", "Inference-Response"), ("Job", job.as_str()), ("Attempt", &attempt)];
                     let worker = self.worker.clone();
                     self.say(&worker, "herder", &tags, answer).await;
@@ -182,44 +176,6 @@ impl Contest {
         let answer = self.running.post(&format!("/dry-run?process-id={process}"), message.to_string()).await;
         serde_json::from_str(answer.json["Output"]["data"].as_str().unwrap()).unwrap()
     }
-}
-
-fn file_hash() -> String {
-    sha256(b"the embedding model").to_hex()
-}
-
-/// Texts with the same words have the same direction.
-fn vectors(data: &str) -> String {
-    let request = InferenceRequest::read(data.as_bytes()).unwrap();
-    let vector = |text: &str| {
-        let count = |word: &&str| text.split_whitespace().filter(|found| found == word).count() as f64;
-        let numbers: Vec<f64> = WORDS.iter().map(count).chain([0.25]).collect();
-        let length = numbers.iter().map(|number| number * number).sum::<f64>().sqrt();
-        let numbers = numbers.iter().map(|number| (number / length) as f32).collect();
-        Answer::Embedded { embedding: Embedding::new(numbers).unwrap() }
-    };
-    let result =
-        |prompt: &processes::herder::wire::Prompt| PromptResult { id: prompt.id, answer: vector(&prompt.prompt) };
-    let results: Vec<PromptResult> = request.prompts.iter().map(result).collect();
-    let receipt = Receipt {
-        model_file_hash: file_hash(),
-        engine: "scripted".to_owned(),
-        build: "test".to_owned(),
-        profile: "exact".to_owned(),
-        instruction_set: "none".to_owned(),
-        prompts_hash: request.prompts_hash(),
-        output_hash: results_hash(&results),
-    };
-    serde_json::to_string(&InferenceResponse { results, receipt }).unwrap()
-}
-
-/// Ten points shared by the words that are expected; the judges differ a little.
-fn judge(data: &str) -> String {
-    let request = JudgeRequest::read(data.as_bytes()).unwrap();
-    let context = request.context.clone().unwrap_or_default();
-    let expected: Vec<&str> = request.expected_response.split_whitespace().collect();
-    let found = expected.iter().filter(|word| context.split_whitespace().any(|other| other == **word)).count();
-    (10 * found / expected.len()).saturating_sub(request.judge as usize).to_string()
 }
 
 fn assert_shows(html: &str, texts: &[&str]) {
@@ -279,10 +235,21 @@ async fn an_entry_of_documents_has_its_points_its_judges_and_what_was_found() {
     assert_eq!(csv.lines().count(), 4, "{csv}");
     assert!(csv.contains("\r\n1,answered,9,2,10 9 8,1 1,"), "{csv}");
 
-    // The entry below names the one above, and the board counts in points.
+    // The entry below says how far the one above is ahead, and the board counts in points: 9, 9 and 9 are beside 4, 0 and 9.
+    let comparison = &contest.json(&format!("/pool/{pool}/entry/{middle}.json")).await["comparison"];
+    assert_eq!(
+        (&comparison["questions"], &comparison["above_more"], &comparison["below_more"]),
+        (&json!(3), &json!(2), &json!(0))
+    );
     assert_shows(
         &contest.page(&format!("/pool/{pool}/entry/{middle}")).await,
-        &["Rank 1 is", &format!("/entry/{best}")],
+        &[
+            "Rank 1 is",
+            &format!("/entry/{best}"),
+            "has +4.67 points for each question (95 % interval −6.54 to +15.87)",
+            "It has more on 2, this one on 0",
+            "cannot be told apart by these questions (exact sign test, p = 0.500)",
+        ],
     );
     let page = contest.page(&format!("/pool/{pool}")).await;
     assert_shows(&page, &["27 of 30", "3 of 3", "Sets of documents can be entered", &format!("/entry/{best}"), "HASH"]);

@@ -6,7 +6,7 @@ use tasks::{Extracted, Extraction, PoolTask, Question};
 
 use super::models::{self, COMPLETE, EVALUATING, ModelFile};
 use super::turn::Turn;
-use super::{asking, score, settings};
+use super::{asking, loading, score, settings};
 use crate::herder::wire::{Answer, InferenceResponse, PromptResult};
 use crate::limits::QUESTION_ATTEMPTS_MAX;
 use crate::payload::{optional, parsed};
@@ -125,8 +125,8 @@ fn keep(turn: &mut Turn<'_, '_>, task: &PoolTask, batch: &Batch, response: &Infe
         (turn.now_ms(), worker, receipt, batch.id),
     )?;
     turn.say(format!("{} answers are kept", response.results.len()));
-    let counts = score::counts(turn.store, batch.file.id)?;
-    score::keep(turn.store, batch.file.id, &counts)?;
+    score::count_again(turn.store, batch.file.id)?;
+    let counts = score::counts(turn.store, batch.file.id, loading::count(turn)?)?;
     if counts.answered == counts.total {
         let sql = "UPDATE model_files SET status = ?, reason = '', budget = 0 WHERE id = ?";
         turn.store.execute(sql, (COMPLETE, batch.file.id))?;

@@ -10,6 +10,7 @@ use super::{loading, models, score};
 use crate::Fault;
 use crate::limits::{PROGRESS_MODELS_MAX, QUESTIONS_PAGE_MAX, RESULTS_BYTES_MAX};
 use crate::payload::required;
+use crate::turn::fitting;
 
 /// `Get-Task`: the task file, `{"task": YAML}`.
 pub(super) fn task(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
@@ -24,15 +25,8 @@ pub(super) fn questions(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
     let limit = page.limit.unwrap_or(QUESTIONS_PAGE_MAX).clamp(1, QUESTIONS_PAGE_MAX);
     let sql = "SELECT id, prompt, target, choices FROM questions WHERE id > ? ORDER BY id LIMIT ?";
     let rows = turn.store.all(sql, (page.from, limit), question)?;
-    let (mut kept, mut bytes) = (Vec::new(), 0);
-    for row in rows {
-        bytes += row.to_string().len();
-        if bytes > RESULTS_BYTES_MAX && !kept.is_empty() {
-            break;
-        }
-        kept.push(row);
-    }
-    turn.answer("Get-Questions-Response", &Value::Array(kept));
+    let fitting = fitting(rows.into_iter().map(Ok), RESULTS_BYTES_MAX)?;
+    turn.answer("Get-Questions-Response", &Value::Array(fitting));
     Ok(())
 }
 
@@ -55,7 +49,7 @@ pub(super) fn progress(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
     let running: Vec<(String, i64)> = turn.store.all(sql, running, |row| Ok((row.get(0)?, row.get(1)?)))?;
     let (mut rows, total) = (Vec::with_capacity(running.len()), loading::count(turn)?);
     for (model, file) in running {
-        let counts = score::kept(turn.store, file, total)?;
+        let counts = score::counts(turn.store, file, total)?;
         rows.push(json!({
             "model": model,
             "correct": counts.correct,

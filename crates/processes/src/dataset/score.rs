@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tasks::statistics::{share, wilson};
 
+use super::loading;
 use super::models::{self, FAILED, ModelFile};
 use super::turn::Turn;
 use crate::limits::REPORTS_PER_MESSAGE;
@@ -38,27 +39,19 @@ struct Asked {
     pool: Option<String>,
 }
 
-/// Counts what is in the tables.
-pub(super) fn counts(store: &Store<'_>, file: i64) -> Result<Counts, Fault> {
-    let sql = "SELECT coalesce(sum(correct), 0), coalesce(sum(lenient_correct), 0),
-                      coalesce(sum(status = 'answered'), 0), coalesce(sum(status = 'answered' AND strict IS NULL), 0),
-                      coalesce(sum(status = 'in-flight'), 0), (SELECT count(*) FROM questions)
-               FROM predictions WHERE model_file = ?";
-    let found = store.first(sql, [file], |row| {
-        Ok(Counts {
-            correct: row.get(0)?,
-            lenient_correct: row.get(1)?,
-            answered: row.get(2)?,
-            unparsed: row.get(3)?,
-            in_flight: row.get(4)?,
-            total: row.get(5)?,
-        })
-    })?;
-    found.ok_or_else(|| Fault::NotFound { what: "model", name: file.to_string() })
+/// Counts the answers of a model anew, after some have come: everything that is said of how far it is, rests on this.
+pub(super) fn count_again(store: &mut Store<'_>, file: i64) -> Result<(), Fault> {
+    let sql = "UPDATE model_files SET (correct, lenient_correct, answered, unparsed) =
+                   (SELECT coalesce(sum(correct), 0), coalesce(sum(lenient_correct), 0), count(*),
+                           coalesce(sum(strict IS NULL), 0)
+                    FROM predictions WHERE model_file = ?1 AND predictions.status = 'answered')
+               WHERE id = ?1";
+    store.execute(sql, [file])?;
+    Ok(())
 }
 
-/// The same as they were counted when the last answers came, out of `total` questions: for showing many models.
-pub(super) fn kept(store: &Store<'_>, file: i64, total: u64) -> Result<Counts, Fault> {
+/// How far a model is, out of `total` questions. No answer is read for it, so that many models can be shown.
+pub(super) fn counts(store: &Store<'_>, file: i64, total: u64) -> Result<Counts, Fault> {
     let sql = "SELECT correct, lenient_correct, answered, unparsed,
                       (SELECT coalesce(sum(questions), 0) FROM batches
                        WHERE model_file = ?1 AND batches.status = 'in-flight')
@@ -74,13 +67,6 @@ pub(super) fn kept(store: &Store<'_>, file: i64, total: u64) -> Result<Counts, F
         })
     })?;
     found.ok_or_else(|| Fault::NotFound { what: "model", name: file.to_string() })
-}
-
-/// Keeps what was counted.
-pub(super) fn keep(store: &mut Store<'_>, file: i64, counts: &Counts) -> Result<(), Fault> {
-    let sql = "UPDATE model_files SET correct = ?, lenient_correct = ?, answered = ?, unparsed = ? WHERE id = ?";
-    store.execute(sql, (counts.correct, counts.lenient_correct, counts.answered, counts.unparsed, file))?;
-    Ok(())
 }
 
 /// `Score`: how far a model is, for anybody who asks.
@@ -135,13 +121,13 @@ pub(super) fn report_due(turn: &mut Turn<'_, '_>) -> Result<bool, Fault> {
 fn response(turn: &Turn<'_, '_>, target: Id, pool: &str, model: &str, file: &ModelFile) -> Result<Outgoing, Fault> {
     let response = Outgoing::new(target, "Score-Response");
     let response = if pool.is_empty() { response } else { response.tag("Pool", pool) };
-    let data = json(turn.store, file)?.to_string();
+    let data = json(turn, file)?.to_string();
     Ok(response.tag("Model", model).data(data))
 }
 
 /// The score of a model as JSON; see the Score-Response of the documents.
-pub(super) fn json(store: &Store<'_>, file: &ModelFile) -> Result<Value, Fault> {
-    let counts = counts(store, file.id)?;
+fn json(turn: &Turn<'_, '_>, file: &ModelFile) -> Result<Value, Fault> {
+    let counts = counts(turn.store, file.id, loading::count(turn)?)?;
     let complete = counts.total > 0 && counts.answered == counts.total;
     let (low, high) = wilson(counts.correct, counts.answered);
     let mut score = json!({
@@ -158,7 +144,7 @@ pub(super) fn json(store: &Store<'_>, file: &ModelFile) -> Result<Value, Fault> 
         "progress": share(counts.answered, counts.total),
     });
     if complete {
-        let (strict, lenient) = outcomes(store, file.id, counts.total)?;
+        let (strict, lenient) = outcomes(turn.store, file.id, counts.total)?;
         score["outcomes"] = STANDARD.encode(strict).into();
         score["lenient_outcomes"] = STANDARD.encode(lenient).into();
     } else if file.status == FAILED {

@@ -11,6 +11,7 @@ use super::turn::Turn;
 use super::{loading, score, settings};
 use crate::Fault;
 use crate::limits::{MODELS_PAGE_MAX, RESULTS_BYTES_MAX, RESULTS_PAGE_MAX};
+use crate::turn::fitting;
 
 /// The shares of questions (per mille) on which two models are taken to differ, for the smallest difference that can be
 /// seen.
@@ -120,7 +121,7 @@ pub(super) fn models(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
     let mut models = Vec::new();
     for (id, name, content_hash) in turn.store.all(sql, (page.from, limit), texts)? {
         let file = models::by_id(turn.store, id)?;
-        let counts = score::kept(turn.store, id, total)?;
+        let counts = score::counts(turn.store, id, total)?;
         let pools = "SELECT pool FROM requests WHERE model_file = ? AND pool <> '' ORDER BY pool LIMIT 10";
         let pools = turn.store.all(pools, [id], |row| row.get::<_, String>(0))?;
         models.push(json!({
@@ -164,15 +165,8 @@ pub(super) fn results(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
     let shown = turn.message.tag("Show").unwrap_or_default();
     let rows = turn.store.all(sql, (file.id, page.from, limit, shown), result)?;
     let full = rows.len() as u64 == limit;
-    let (mut kept, mut bytes) = (Vec::new(), 0);
     let found = rows.len();
-    for row in rows {
-        bytes += row.to_string().len();
-        if bytes > RESULTS_BYTES_MAX && !kept.is_empty() {
-            break;
-        }
-        kept.push(row);
-    }
+    let kept = fitting(rows.into_iter().map(Ok), RESULTS_BYTES_MAX)?;
     let next = if full || kept.len() < found { kept.last().map(|row| row["id"].clone()) } else { None };
     let receipts = receipts(turn, &kept)?;
     let answer = json!({

@@ -75,3 +75,6 @@ pub const DATASETS_PAGE_MAX: u64 = 100;
 
 /// Failed documents of a dataset that are shown with their reasons.
 pub const FAILURES_SHOWN: u64 = 10;
+
+/// Bytes of a list of documents, as JSON, that fit into one signed message beside its signature, key and tags.
+pub const LIST_BYTES_MAX: usize = ao::limits::ITEM_BYTES_MAX - 4096;

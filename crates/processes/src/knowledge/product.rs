@@ -73,15 +73,28 @@ fn words(bytes: &[u8]) -> (&[[[u8; 8]; 8]], &[u8]) {
     (words.as_chunks().0.as_chunks().0, rest)
 }
 
+/// The ways to compute them, for tests that force one after the other.
 #[cfg(test)]
-mod tests {
+pub(super) mod ways {
     use super::*;
-    use proptest::prelude::*;
+
+    pub(in crate::knowledge) type Way = fn(&[i8], &[u8], &mut [i32]);
+
+    /// What a processor without vector instructions beyond its first ones takes, one with AVX2, and the best of this one: with
+    /// AVX-512 VNNI that is the third way there is.
+    pub(in crate::knowledge) const ALL: [Way; 3] = [by_lanes, by_lanes_of_avx2, products];
 
     #[multiversion(targets("x86_64+avx2"))]
     fn by_lanes_of_avx2(one: &[i8], others: &[u8], products: &mut [i32]) {
         by_lanes(one, others, products);
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
 
     proptest! {
         #[test]
@@ -91,7 +104,7 @@ mod tests {
             let (one, other): (Vec<i8>, Vec<u8>) = pairs.iter().copied().unzip();
             let plain: i64 = pairs.iter().map(|(one, other)| i64::from(*one) * i64::from(*other)).sum();
             let others = [other.clone(), vec![0; one.len()], other].concat();
-            for way in [products, by_lanes, by_lanes_of_avx2] {
+            for way in ways::ALL {
                 let mut sums = [7; 3];
                 way(&one, &others, &mut sums);
                 prop_assert_eq!(sums.map(i64::from), [plain, 0, plain]);
@@ -101,7 +114,7 @@ mod tests {
 
     #[test]
     fn the_largest_products_fit_into_their_sums() {
-        for way in [products, by_lanes, by_lanes_of_avx2] {
+        for way in ways::ALL {
             let mut sums = [0];
             way(&vec![i8::MIN; 65_536], &vec![u8::MAX; 65_536], &mut sums);
             assert_eq!(i64::from(sums[0]), -128 * 255 * 65_536);

@@ -2,9 +2,8 @@
 //! is answered, also one that comes to nothing.
 
 use ao::{Id, Outgoing};
-use rusqlite::Row;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::answers::Failure;
 use super::limits::{
@@ -16,6 +15,7 @@ use super::turn::Turn;
 use super::{creating, model, vectors, views};
 use crate::herder::embedding::Embedding;
 use crate::payload::{json as data, optional};
+use crate::turn::fitting;
 use crate::{Env, Fault, Store, column, readable};
 
 /// The data of `Search-Prompt`.
@@ -136,21 +136,14 @@ pub fn nearest(
 
 /// The documents of hits, and how many of them did not fit into the answer.
 fn documents(turn: &Turn<'_, '_>, dataset: i64, hits: &[Hit]) -> Result<(Vec<Value>, usize), Fault> {
-    let mut documents = Vec::new();
-    let mut bytes = 0;
-    for hit in hits {
-        let sql = "SELECT content, meta FROM documents WHERE dataset = ? AND number = ?";
-        let texts = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?));
-        let Some((content, meta)) = turn.store.first(sql, (dataset, hit.number), texts)? else { continue };
-        // This process wrote it as JSON.
-        let meta: Value = serde_json::from_str(&meta).unwrap_or_default();
-        let document = json!({ "number": hit.number, "score": hit.score, "content": content, "meta": meta });
-        bytes += document.to_string().len();
-        if bytes > RESULTS_BYTES_MAX {
-            break;
-        }
-        documents.push(document);
-    }
+    let document = |hit: &Hit| {
+        let document = views::document(turn.store, dataset, hit.number).transpose()?;
+        Some(document.map(|mut document| {
+            document["score"] = hit.score.into();
+            document
+        }))
+    };
+    let documents = fitting(hits.iter().filter_map(document), RESULTS_BYTES_MAX)?;
     let omitted = hits.len() - documents.len();
     Ok((documents, omitted))
 }

@@ -42,6 +42,7 @@ pub(super) struct Sieve {
     seen: usize,
     sums: Vec<i32>,
     uppers: Vec<f64>,
+    instructions: Instructions,
 }
 
 /// How a sum over whole numbers becomes a bound on a score.
@@ -55,6 +56,16 @@ struct Margin {
     factor: f64,
     /// What is added for every document.
     constant: f64,
+}
+
+/// What computes bounds: see [`bounds`].
+type Bounds = fn(&[i32], &[f32], &[f32], Margin, &mut [f64]) -> f64;
+
+/// How a processor computes. Every way gives the same; which one is taken is found out when the program runs.
+#[derive(Debug, Clone, Copy)]
+struct Instructions {
+    products: fn(&[i8], &[u8], &mut [i32]),
+    bounds: Bounds,
 }
 
 /// A number in its total order.
@@ -96,6 +107,7 @@ impl Sieve {
             seen: 0,
             sums: Vec::new(),
             uppers: Vec::new(),
+            instructions: Instructions { products, bounds },
         }
     }
 
@@ -103,6 +115,7 @@ impl Sieve {
     pub(super) fn look_at(&mut self, block: &Block) {
         self.sums.resize(block.documents.len(), 0);
         self.uppers.resize(block.documents.len(), 0.0);
+        let Instructions { products, bounds } = self.instructions;
         products(&self.prompt.numbers, &block.numbers, &mut self.sums);
         let highest = bounds(&self.sums, &block.scales, &block.errors, self.margin, &mut self.uppers);
         let first = self.seen;
@@ -153,6 +166,13 @@ impl Margin {
 /// What the scores of a block are not above; the highest of it.
 #[multiversion(targets("x86_64+avx512bw", "x86_64+avx2"))]
 fn bounds(sums: &[i32], scales: &[f32], errors: &[f32], margin: Margin, uppers: &mut [f64]) -> f64 {
+    bounds_of_every_processor(sums, scales, errors, margin, uppers)
+}
+
+/// The same, in what every processor has. Floats are neither fused nor added in another order, whatever it is compiled for.
+#[expect(clippy::inline_always, reason = "only where it is inlined is it compiled for the instructions of its caller")]
+#[inline(always)]
+fn bounds_of_every_processor(sums: &[i32], scales: &[f32], errors: &[f32], margin: Margin, uppers: &mut [f64]) -> f64 {
     for (((sum, scale), error), upper) in sums.iter().zip(scales).zip(errors).zip(uppers.iter_mut()) {
         *upper = margin.scale * f64::from(*scale) * f64::from(sum.wrapping_sub(margin.offset))
             + margin.of(f64::from(*error));
@@ -168,8 +188,10 @@ fn bounds(sums: &[i32], scales: &[f32], errors: &[f32], margin: Margin, uppers: 
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
+    use crate::knowledge::product::ways;
 
     fn unit(numbers: &[f32]) -> Vec<f32> {
         let length = numbers.iter().map(|number| f64::from(*number).powi(2)).sum::<f64>().sqrt().max(1e-9);
@@ -180,11 +202,19 @@ mod tests {
         one.iter().zip(other).map(|(one, other)| f64::from(*one) * f64::from(*other)).sum()
     }
 
-    /// What is left of these documents, numbered from 1, in blocks of seven.
+    #[multiversion(targets("x86_64+avx2"))]
+    fn bounds_of_avx2(sums: &[i32], scales: &[f32], errors: &[f32], margin: Margin, uppers: &mut [f64]) -> f64 {
+        bounds_of_every_processor(sums, scales, errors, margin, uppers)
+    }
+
+    /// What is left of these documents, numbered from 1, in blocks of 37.
     fn left(prompt: &[f32], documents: &[Vec<f32>], most: usize) -> Vec<Candidate> {
-        let mut sieve = Sieve::new(prompt, most);
+        left_with(Sieve::new(prompt, most), prompt, documents)
+    }
+
+    fn left_with(mut sieve: Sieve, prompt: &[f32], documents: &[Vec<f32>]) -> Vec<Candidate> {
         let numbered: Vec<(u32, &Vec<f32>)> = (1..).zip(documents).collect();
-        for rows in numbered.chunks(7) {
+        for rows in numbered.chunks(37) {
             let bytes: Vec<u8> = rows.iter().flat_map(|(number, vector)| Sketch::record(*number, vector)).collect();
             sieve.look_at(&Block::read(&bytes, prompt.len()));
         }
@@ -205,6 +235,21 @@ mod tests {
             for (score, number) in scores.iter().take(most) {
                 let found = left.iter().find(|candidate| candidate.document == *number);
                 prop_assert!(found.is_some_and(|found| found.upper >= *score), "{} of {:?}", number, left);
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_left_is_the_same_with_the_instructions_of_every_processor(
+            rows in prop::collection::vec(prop::collection::vec(-1.0_f32..1.0, 77), 2..160), most in 1_usize..10,
+        ) {
+            let vectors: Vec<Vec<f32>> = rows.iter().map(|row| unit(row)).collect();
+            let (prompt, documents) = vectors.split_first().unwrap();
+            let chosen = left(prompt, documents, most);
+            for (products, bounds) in ways::ALL.into_iter().zip([bounds_of_every_processor, bounds_of_avx2, bounds]) {
+                let sieve = Sieve { instructions: Instructions { products, bounds }, ..Sieve::new(prompt, most) };
+                prop_assert_eq!(&left_with(sieve, prompt, documents), &chosen);
             }
         }
     }

@@ -11,6 +11,7 @@ use super::settings::bad;
 use super::turn::Turn;
 use super::{answers, creating, vectors};
 use crate::payload::{quoted, required};
+use crate::turn::fitting;
 use crate::{Fault, Store};
 
 /// Which part of a long answer is wanted.
@@ -97,21 +98,20 @@ pub(super) fn documents(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
     let numbers = few.ok_or_else(|| {
         bad("Numbers", asked, &format!("it is up to {RESULTS_MAX} whole numbers with commas between"))
     })?;
-    let sql = "SELECT content, meta FROM documents WHERE dataset = ? AND number = ?";
-    let (mut found, mut bytes) = (Vec::new(), 0);
-    for number in numbers {
-        let texts = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?));
-        let Some((content, meta)) = turn.store.first(sql, (dataset.id, number), texts)? else { continue };
-        let meta: Value = serde_json::from_str(&meta).unwrap_or_default();
-        let document = json!({ "number": number, "content": content, "meta": meta });
-        bytes += document.to_string().len();
-        if bytes > RESULTS_BYTES_MAX && !found.is_empty() {
-            break;
-        }
-        found.push(document);
-    }
+    let documents = numbers.into_iter().filter_map(|number| document(turn.store, dataset.id, number).transpose());
+    let found = fitting(documents, RESULTS_BYTES_MAX)?;
     turn.answer("Get-Documents-Response", &Value::Array(found));
     Ok(())
+}
+
+/// A document of a dataset as it is shown, if there is one of this number.
+pub(super) fn document(store: &Store<'_>, dataset: i64, number: u64) -> Result<Option<Value>, Fault> {
+    let sql = "SELECT content, meta FROM documents WHERE dataset = ? AND number = ?";
+    store.first(sql, (dataset, number), |row| {
+        // This process wrote it as JSON.
+        let meta: Value = serde_json::from_str(&row.get::<_, String>(1)?).unwrap_or_default();
+        Ok(json!({ "number": number, "content": row.get::<_, String>(0)?, "meta": meta }))
+    })
 }
 
 /// `Inspect-Dataset`: facts about one dataset, for a process, which sees only messages: whose it is, what it is, and how

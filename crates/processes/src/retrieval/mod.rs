@@ -9,9 +9,10 @@
 //! - `showing`: they are shown to nobody, until their owner shows them to everybody after the last pool.
 //! - `entering`: which sets compete, whose they are, and what exactly they are.
 //! - `asking`, `searching`, `judging`: the way of a question to the documents, and of those to a judge.
-//! - `metrics` (pure), `score`, `views`: what became of it.
+//! - `metrics` (pure), `score`, `views`, `comparing`: what became of it.
 
 mod asking;
+mod comparing;
 mod entering;
 mod freezing;
 mod judging;
@@ -33,7 +34,7 @@ use crate::payload::quoted;
 use crate::{Env, Fault, Module, Store};
 
 /// The actions of a retrieval process for people, as an error names them.
-const ACTIONS: &str = "Info, Score, Progress, Results, Load-Data, Show-Questions and Evaluate";
+const ACTIONS: &str = "Info, Score, Progress, Results, Compare, Load-Data, Show-Questions and Evaluate";
 
 /// The retrieval module.
 #[derive(Debug, Clone, Copy)]
@@ -67,6 +68,7 @@ fn answer(turn: &mut Turn<'_, '_>) -> Result<bool, Fault> {
         "Score" => score::answer(turn)?,
         "Progress" => score::progress(turn)?,
         "Results" => views::results(turn)?,
+        "Compare" => comparing::compare(turn)?,
         _ => return Ok(false),
     }
     Ok(true)

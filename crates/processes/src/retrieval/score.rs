@@ -14,8 +14,8 @@ use crate::payload::{optional, quoted, required};
 use crate::{Fault, Store};
 
 /// An entry as it is reported.
-struct Entry {
-    id: i64,
+pub(super) struct Entry {
+    pub(super) id: i64,
     pool: String,
     documents: String,
     status: String,
@@ -37,7 +37,12 @@ pub(super) fn asked_id(turn: &Turn<'_, '_>) -> Result<i64, Fault> {
 }
 
 fn asked(turn: &Turn<'_, '_>) -> Result<Entry, Fault> {
-    let documents = required(turn.message, "Model")?.to_ascii_lowercase();
+    named(turn, "Model")
+}
+
+/// The entry of the documents that a tag names, in the pool of the message if it names one.
+pub(super) fn named(turn: &Turn<'_, '_>, tag: &'static str) -> Result<Entry, Fault> {
+    let documents = required(turn.message, tag)?.to_ascii_lowercase();
     let pool: Option<Id> = optional(turn.message, "Pool")?;
     let sql = "SELECT id, pool, documents, status, reason FROM entries
                WHERE documents = ?1 AND (?2 IS NULL OR pool = ?2) ORDER BY id LIMIT 1";

@@ -10,6 +10,7 @@ use super::{loading, score, showing};
 use crate::Fault;
 use crate::limits::RESULTS_BYTES_MAX;
 use crate::payload::optional;
+use crate::turn::fitting;
 
 /// `Info`: what this process is.
 pub(super) fn info(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
@@ -56,15 +57,8 @@ pub(super) fn results(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
                WHERE entry = ?1 AND judgements.question > ?2 ORDER BY judgements.question LIMIT ?3";
     let values = (entry, from, limit.clamp(1, RESULTS_PAGE_MAX), showing::are_shown(turn)?);
     let rows = turn.store.all(sql, values, result)?;
-    let (mut kept, mut bytes) = (Vec::new(), 0);
-    for row in rows {
-        bytes += row.to_string().len();
-        if bytes > RESULTS_BYTES_MAX && !kept.is_empty() {
-            break;
-        }
-        kept.push(row);
-    }
-    turn.answer("Results-Response", &Value::Array(kept));
+    let fitting = fitting(rows.into_iter().map(Ok), RESULTS_BYTES_MAX)?;
+    turn.answer("Results-Response", &Value::Array(fitting));
     Ok(())
 }
 

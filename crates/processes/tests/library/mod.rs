@@ -2,17 +2,15 @@
 //! test, or a process that the test lets answer as a herder would.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
-use ao::{Id, Message, hash_parts, sha256};
-use processes::herder::embedding::Embedding;
-use processes::herder::wire::{
-    Answer, Finish, InferenceRequest, InferenceResponse, Prompt, PromptResult, Receipt, results_hash,
-};
+pub mod weather;
+
+use ao::{Id, Message, hash_parts};
+use processes::herder::wire::{Answer, Finish, InferenceRequest, InferenceResponse};
 use serde_json::{Value, json};
 
-use crate::harness::{Letter, Outcome, World, upload, wallet};
+pub use self::weather::{by_words, file_hash, response, unit, vector};
 
-/// Words that the vectors of [`by_words`] know.
-const WORDS: [&str; 8] = ["variable", "declarations", "sort", "nothing", "random", "doc", "rain", "sun"];
+use crate::harness::{Letter, Outcome, World, upload, wallet};
 
 /// The four documents of the original documentation, and the hash that is printed there.
 pub const ORIGINAL_HASH: &str = "673322f20121f3dc36538578295819386f1ef2b8";
@@ -37,49 +35,11 @@ pub struct Batch {
     pub request: InferenceRequest,
 }
 
-/// The SHA-256 that the tests take for that of the model's file.
-pub fn file_hash() -> String {
-    sha256(b"the embedding model").to_hex()
-}
-
-/// A vector of length 1 in the direction of these numbers.
-pub fn unit(numbers: Vec<f32>) -> Vec<f32> {
-    let length = numbers.iter().map(|&number| f64::from(number).powi(2)).sum::<f64>().sqrt();
-    numbers.iter().map(|&number| (f64::from(number) / length) as f32).collect()
-}
-
-/// Texts with the same words have the same direction.
-pub fn by_words(text: &str) -> Vec<f32> {
-    let count = |word: &&str| text.split_whitespace().filter(|found| found == word).count() as f32;
-    unit(WORDS.iter().map(count).chain([0.25]).collect())
-}
-
 /// A direction that is another one for each text, of 64 numbers.
 pub fn by_hash(text: &str) -> Vec<f32> {
     let blocks = [b"one", b"two"].map(|salt| hash_parts(&[salt, text.as_bytes()]));
     let bytes = blocks.iter().flat_map(|block| block.as_bytes().to_vec());
     unit(bytes.map(|byte| f32::from(byte) - 127.5).collect())
-}
-
-/// What a worker answers to a batch.
-pub fn response(request: &InferenceRequest, answer: impl Fn(&Prompt) -> Answer) -> InferenceResponse {
-    let results: Vec<_> =
-        request.prompts.iter().map(|prompt| PromptResult { id: prompt.id, answer: answer(prompt) }).collect();
-    let receipt = Receipt {
-        model_file_hash: file_hash(),
-        engine: "scripted".to_owned(),
-        build: "test".to_owned(),
-        profile: "exact".to_owned(),
-        instruction_set: "none".to_owned(),
-        prompts_hash: request.prompts_hash(),
-        output_hash: results_hash(&results),
-    };
-    InferenceResponse { results, receipt }
-}
-
-/// A vector as an answer.
-pub fn vector(numbers: Vec<f32>) -> Answer {
-    Answer::Embedded { embedding: Embedding::new(numbers).unwrap() }
 }
 
 /// The answer to a text that the model cannot take.
