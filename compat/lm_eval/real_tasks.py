@@ -53,7 +53,7 @@ def row(draw, uses, guess):
     for field_name, source in uses.items():
         name = re.escape(field_name)
         fields = sorted(set(re.findall(rf"\b{name}\.(\w+)\b(?!\()", source)) | set(re.findall(rf"\b{name}\[['\"](\w+)['\"]\]", source)))
-        read = rf"\w\[['\"]{name}['\"]\]"
+        read = rf"\w+\[['\"]{name}['\"]\]"
         fields = sorted({*fields, *re.findall(rf"{read}\[['\"](\w+)['\"]\]", source)})
         is_list = re.search(rf"{read}\[\s*-?\d|\bin {read}|(?:len|enumerate|zip)\({read}", source) or re.search(rf"\b{name}\[\s*-?\d|\bin {name}\b|{name}\s*\|\s*(join|length|list)|\b{name}\.index", source)
         target = re.search(r"label|answer|gold|target|idx|correct|result|class", field_name)

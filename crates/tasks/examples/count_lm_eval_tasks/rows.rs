@@ -2,7 +2,7 @@
 //! gets a value of a kind that may suit it. What a ported function reads is not seen there, so the rows that its port is
 //! tested with are tried, too.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use fancy_regex::Regex;
@@ -18,7 +18,9 @@ const RENDERED: usize = 3;
 /// Fields that are added because a function names them.
 const NAMED_MAX: usize = 40;
 /// Texts of the task's own that are tried as what is to be answered.
-const WORDS_MAX: usize = 12;
+const WORDS_MAX: usize = 100;
+/// Those that are tried for all that is to be answered.
+const WORDS_FOR_ALL_MAX: usize = 12;
 
 /// What may be to answer.
 #[derive(Clone)]
@@ -37,8 +39,7 @@ enum Kind {
     Named(String),
 }
 
-const KINDS: [Kind; 7] =
-    [Kind::Text, Kind::Number, Kind::Digits, Kind::Place, Kind::Letter, Kind::Choice, Kind::Flag];
+const KINDS: [Kind; 7] = [Kind::Text, Kind::Number, Kind::Digits, Kind::Place, Kind::Letter, Kind::Choice, Kind::Flag];
 
 /// The rows of the ports' tests, by their files.
 pub(crate) fn of_ports(folder: &Path) -> Vec<Vec<Map<String, Value>>> {
@@ -57,18 +58,20 @@ pub(crate) fn of_ports(folder: &Path) -> Vec<Vec<Map<String, Value>>> {
 pub(crate) fn render(task: &Task, python: &str, of_ports: &[Vec<Map<String, Value>>]) -> Result<(), String> {
     let config = task.config();
     let source = Source::new(config, python);
-    let uses_function = matches!(
-        config.process_docs,
-        Some(ProcessDocs::Fields(_) | ProcessDocs::Keeps(_) | ProcessDocs::Script(_))
-    ) || [Some(&config.doc_to_text), Some(&config.doc_to_target), config.doc_to_choice.as_ref()]
-        .into_iter()
-        .flatten()
-        .any(|source| matches!(source, FieldSource::Port(_)));
+    let uses_function =
+        matches!(config.process_docs, Some(ProcessDocs::Fields(_) | ProcessDocs::Keeps(_) | ProcessDocs::Script(_)))
+            || [Some(&config.doc_to_text), Some(&config.doc_to_target), config.doc_to_choice.as_ref()]
+                .into_iter()
+                .flatten()
+                .any(|source| matches!(source, FieldSource::Port(_)));
     let mut first = None;
     let none = [Vec::new()];
     for base in none.iter().chain(if uses_function { of_ports } else { &[] }) {
-        let named: Vec<Kind> =
-            if base.is_empty() { source.words.iter().cloned().map(Kind::Named).collect() } else { Vec::new() };
+        let named: Vec<Kind> = if base.is_empty() {
+            source.words.iter().take(WORDS_FOR_ALL_MAX).cloned().map(Kind::Named).collect()
+        } else {
+            Vec::new()
+        };
         for kind in KINDS.into_iter().chain(named) {
             let both: &[bool] = if base.is_empty() && source.has_inner() { &[true, false] } else { &[true] };
             for inner_lists in both.iter().copied() {
@@ -92,11 +95,14 @@ fn try_kind(
 ) -> Result<(), String> {
     let config = task.config();
     let mut missed: Vec<Used> = Vec::new();
+    // Fields that must have one of the task's own words, and which of them is tried.
+    let mut worded: BTreeMap<String, usize> = BTreeMap::new();
     loop {
         let row = |number: usize| {
             let fields = source.used.iter().chain(&missed);
             let mut row: Map<String, Value> =
                 fields.map(|field| (field.name.clone(), field.value(kind, inner_lists, number))).collect();
+            row.extend(worded.iter().map(|(name, place)| (name.clone(), json!(source.words.get(*place)))));
             row.extend(base.get(number % base.len().max(1)).cloned().unwrap_or_default());
             keep(config, &mut row);
             Question::from_json(&Value::Object(row).to_string())
@@ -104,6 +110,9 @@ fn try_kind(
         let rows: Result<Vec<Question>, _> = (0..ROWS).map(row).collect();
         let outcome = rows.map_err(|error| error.to_string()).and_then(|rows| try_rows(task, &rows));
         let Err(reason) = outcome else { return Ok(()) };
+        if base.is_empty() && source.turn(&reason, &mut worded) {
+            continue;
+        }
         let name =
             reason.split_once("has no field '").and_then(|(_, rest)| rest.split_once('\'')).map(|(name, _)| name);
         match name {
@@ -202,7 +211,7 @@ impl Source {
             words.extend(found(pattern, &whole));
         }
         let whole = format!("{whole}\n{python}");
-        words.extend(found(r#"\{\s*["']([^"'\n]{1,40})["']:"#, python));
+        words.extend(found(r#"["']([^"'\n]{1,40})["']\s*[:,\]]"#, python));
         let mut known = BTreeSet::new();
         words.retain(|word| known.insert(word.clone()));
         words.truncate(WORDS_MAX);
@@ -212,6 +221,24 @@ impl Source {
 }
 
 impl Source {
+    /// Takes the next word for the field whose value was looked for in vain, by what a function says of it.
+    fn turn(&self, reason: &str, worded: &mut BTreeMap<String, usize>) -> bool {
+        if !reason.contains("is not in list") && !reason.contains("has no field") {
+            return false;
+        }
+        if let Some(name) = found(r"It's (.+?) \d+\.", reason).pop() {
+            return worded.insert(name, 0).is_none() && !self.words.is_empty();
+        }
+        let tried = |place: &usize| self.words.get(*place).is_some_and(|word| reason.contains(&format!("'{word}'")));
+        match worded.values_mut().find(|place| tried(place)) {
+            Some(place) if *place + 1 < self.words.len() => {
+                *place += 1;
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Whether fields may be read of a field.
     fn has_inner(&self) -> bool {
         self.used.iter().any(|field| !field.inner.is_empty() || field.is_answer && field.shape == Shape::List)
@@ -242,7 +269,7 @@ impl Used {
     fn told(name: String, whole: &str) -> Self {
         let escaped = fancy_regex::escape(&name);
         // As templates and as functions name it.
-        let field = format!(r#"(?:\b{escaped}\b|\w\[["']{escaped}["']\])"#);
+        let field = format!(r#"(?:\b{escaped}\b|\w+\[["']{escaped}["']\])"#);
         let mut inner = found(&format!(r"\b{escaped}\.(\w+)\b(?!\()"), whole);
         inner.extend(found(&format!(r#"{field}\[['"](\w+)['"]\]"#), whole));
         let is = |pattern: String| !found(&pattern, whole).is_empty();
@@ -266,7 +293,8 @@ impl Used {
 
     fn value(&self, kind: &Kind, inner_lists: bool, number: usize) -> Value {
         // The same in every list, so that what is looked for in one is found.
-        let list = || (0..4).map(|place| text(&format!("thing {place}"), number)).collect::<Vec<_>>();
+        let count = if matches!(kind, Kind::Number | Kind::Letter) { 5 } else { 4 };
+        let list = || (0..count).map(|place| text(&format!("thing {place}"), number)).collect::<Vec<_>>();
         if !self.inner.is_empty() {
             let of = |inner: &String| match kind {
                 _ if !inner_lists => text(inner, number),
@@ -290,8 +318,21 @@ impl Used {
 fn is_answer(name: &str) -> bool {
     let name = name.to_lowercase();
     let answers = [
-        "label", "answer", "gold", "target", "idx", "correct", "result", "class", "polarity", "impossible", "key",
-        "solution", "index", "output", "is_",
+        "label",
+        "answer",
+        "gold",
+        "target",
+        "idx",
+        "correct",
+        "result",
+        "class",
+        "polarity",
+        "impossible",
+        "key",
+        "solution",
+        "index",
+        "output",
+        "is_",
     ];
     answers.iter().any(|part| name.contains(part))
 }

@@ -12,13 +12,68 @@ use crate::python::regex::{Found, compiled, escaped, find_all, substituted};
 
 /// Everything that is understood, by its path.
 const KNOWN: [&str; 62] = [
-    "len", "str", "int", "float", "bool", "list", "dict", "tuple", "set", "range", "enumerate", "zip", "sorted",
-    "reversed", "sum", "min", "max", "any", "all", "map", "filter", "isinstance", "ord", "chr", "abs", "print", "repr",
-    "re", "re.sub", "re.findall", "re.split", "re.search", "re.match", "re.fullmatch", "re.compile", "re.escape",
-    "re.IGNORECASE", "re.I", "re.DOTALL", "re.S", "re.MULTILINE", "re.M", "re.UNICODE", "re.U", "ast",
-    "ast.literal_eval", "json", "json.loads", "string", "functools", "functools.partial", "datasets",
-    "datasets.Dataset", "datasets.Dataset.from_list", "logging", "logging.getLogger", "logger", "logger.info",
-    "logger.warning", "logger.debug", "copy", "copy.deepcopy",
+    "len",
+    "str",
+    "int",
+    "float",
+    "bool",
+    "list",
+    "dict",
+    "tuple",
+    "set",
+    "range",
+    "enumerate",
+    "zip",
+    "sorted",
+    "reversed",
+    "sum",
+    "min",
+    "max",
+    "any",
+    "all",
+    "map",
+    "filter",
+    "isinstance",
+    "ord",
+    "chr",
+    "abs",
+    "print",
+    "repr",
+    "re",
+    "re.sub",
+    "re.findall",
+    "re.split",
+    "re.search",
+    "re.match",
+    "re.fullmatch",
+    "re.compile",
+    "re.escape",
+    "re.IGNORECASE",
+    "re.I",
+    "re.DOTALL",
+    "re.S",
+    "re.MULTILINE",
+    "re.M",
+    "re.UNICODE",
+    "re.U",
+    "ast",
+    "ast.literal_eval",
+    "json",
+    "json.loads",
+    "string",
+    "functools",
+    "functools.partial",
+    "datasets",
+    "datasets.Dataset",
+    "datasets.Dataset.from_list",
+    "logging",
+    "logging.getLogger",
+    "logger",
+    "logger.info",
+    "logger.warning",
+    "logger.debug",
+    "copy",
+    "copy.deepcopy",
 ];
 
 /// What stands under a path, if it is understood.
@@ -93,9 +148,7 @@ impl<'a> Given<'a> {
     pub(super) fn integer(&mut self, name: &str) -> Result<Option<i64>, String> {
         match self.optional(name) {
             None | Some(Object::None) => Ok(None),
-            Some(value) => {
-                value.as_integer().map(Some).ok_or_else(|| format!("'{}' needs a whole number", self.name))
-            }
+            Some(value) => value.as_integer().map(Some).ok_or_else(|| format!("'{}' needs a whole number", self.name)),
         }
     }
 
@@ -199,15 +252,19 @@ fn of_one(machine: &mut Machine, path: &str, given: &mut Given<'_>) -> Result<Ob
         }
         "abs" => match value {
             Object::Float(number) => Ok(Object::Float(number.abs())),
-            other => other.as_integer().and_then(i64::checked_abs).map(Object::Integer).ok_or("'abs' needs a number".into()),
+            other => {
+                other.as_integer().and_then(i64::checked_abs).map(Object::Integer).ok_or("'abs' needs a number".into())
+            }
         },
         "ast.literal_eval" => {
-            let written = value.as_text().ok_or_else(|| format!("'{path}' needs a text and is given a {}", value.kind()))?;
+            let written =
+                value.as_text().ok_or_else(|| format!("'{path}' needs a text and is given a {}", value.kind()))?;
             let read = literal::evaluate(written).ok_or_else(|| format!("{path}: the text is no literal"))?;
             Ok(machine.memory.read(&read))
         }
         "json.loads" => {
-            let written = value.as_text().ok_or_else(|| format!("'{path}' needs a text and is given a {}", value.kind()))?;
+            let written =
+                value.as_text().ok_or_else(|| format!("'{path}' needs a text and is given a {}", value.kind()))?;
             let read: Value = serde_json::from_str(written).map_err(|error| format!("{path}: {error}"))?;
             Ok(machine.memory.read(&read))
         }
@@ -383,7 +440,8 @@ fn of_several(machine: &mut Machine, path: &str, given: &mut Given<'_>) -> Resul
     match path {
         "enumerate" => {
             let start = given.integer("start")?.unwrap_or_default();
-            let pair = |(place, item)| Object::Tuple([Object::Integer(start.saturating_add(place as i64)), item].into());
+            let pair =
+                |(place, item)| Object::Tuple([Object::Integer(start.saturating_add(place as i64)), item].into());
             let pairs = items.into_iter().enumerate().map(pair).collect();
             Ok(machine.memory.list(pairs))
         }
@@ -395,9 +453,7 @@ fn of_several(machine: &mut Machine, path: &str, given: &mut Given<'_>) -> Resul
         }
         _ => {
             let start = given.optional("start").unwrap_or(Object::Integer(0));
-            items.iter().try_fold(start, |sum, item| {
-                operators::binary(machine, super::tree::Operator::Add, &sum, item)
-            })
+            items.iter().try_fold(start, |sum, item| operators::binary(machine, super::tree::Operator::Add, &sum, item))
         }
     }
 }

@@ -299,12 +299,7 @@ impl Parser<'_> {
         }
     }
 
-    fn comprehension(
-        &mut self,
-        made: Made,
-        item: Expression,
-        value: Option<Expression>,
-    ) -> Result<Expression, String> {
+    fn comprehension(&mut self, made: Made, item: Expression, value: Option<Expression>) -> Result<Expression, String> {
         let mut clauses = Vec::new();
         while self.take_word("for") {
             let target = self.target_list()?;

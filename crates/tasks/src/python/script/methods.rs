@@ -9,11 +9,60 @@ use crate::python::text::{capitalize, is_space, words};
 
 /// Every method that is understood, of whatever.
 pub(super) const METHODS: [&str; 54] = [
-    "strip", "lstrip", "rstrip", "lower", "upper", "title", "capitalize", "replace", "split", "rsplit", "splitlines",
-    "join", "startswith", "endswith", "find", "rfind", "index", "count", "format", "isdigit", "isupper", "islower",
-    "isspace", "removeprefix", "removesuffix", "partition", "rpartition", "zfill", "append", "extend",
-    "insert", "pop", "remove", "sort", "reverse", "copy", "get", "keys", "values", "items", "update", "setdefault",
-    "map", "filter", "select", "group", "groups", "sub", "findall", "search", "match", "fullmatch", "info", "warning",
+    "strip",
+    "lstrip",
+    "rstrip",
+    "lower",
+    "upper",
+    "title",
+    "capitalize",
+    "replace",
+    "split",
+    "rsplit",
+    "splitlines",
+    "join",
+    "startswith",
+    "endswith",
+    "find",
+    "rfind",
+    "index",
+    "count",
+    "format",
+    "isdigit",
+    "isupper",
+    "islower",
+    "isspace",
+    "removeprefix",
+    "removesuffix",
+    "partition",
+    "rpartition",
+    "zfill",
+    "append",
+    "extend",
+    "insert",
+    "pop",
+    "remove",
+    "sort",
+    "reverse",
+    "copy",
+    "get",
+    "keys",
+    "values",
+    "items",
+    "update",
+    "setdefault",
+    "map",
+    "filter",
+    "select",
+    "group",
+    "groups",
+    "sub",
+    "findall",
+    "search",
+    "match",
+    "fullmatch",
+    "info",
+    "warning",
 ];
 
 pub(super) fn call(
@@ -119,7 +168,11 @@ fn title(string: &str) -> String {
     let mut out = String::with_capacity(string.len());
     let mut begins = true;
     for letter in string.chars() {
-        if begins { out.extend(letter.to_uppercase()) } else { out.extend(letter.to_lowercase()) }
+        if begins {
+            out.extend(letter.to_uppercase())
+        } else {
+            out.extend(letter.to_lowercase())
+        }
         begins = !letter.is_alphabetic();
     }
     out
@@ -144,7 +197,8 @@ fn asked(machine: &mut Machine, string: &str, name: &str, given: &mut Given<'_>)
             let parts = if let Object::Tuple(parts) = &parts { parts.to_vec() } else { vec![parts] };
             let parts: Option<Vec<&str>> = parts.iter().map(Object::as_text).collect();
             let parts = parts.ok_or("texts begin and end with texts")?;
-            let fits = |part: &&str| if name == "startswith" { string.starts_with(*part) } else { string.ends_with(*part) };
+            let fits =
+                |part: &&str| if name == "startswith" { string.starts_with(*part) } else { string.ends_with(*part) };
             Object::Flag(parts.iter().any(fits))
         }
         "find" | "rfind" | "index" => {
@@ -158,7 +212,8 @@ fn asked(machine: &mut Machine, string: &str, name: &str, given: &mut Given<'_>)
         }
         "count" => {
             let part = given.text("sub")?;
-            let count = if part.is_empty() { string.chars().count() + 1 } else { string.matches(part.as_str()).count() };
+            let count =
+                if part.is_empty() { string.chars().count() + 1 } else { string.matches(part.as_str()).count() };
             Object::Integer(count as i64)
         }
         "isspace" => Object::Flag(letters(is_space)),

@@ -251,9 +251,9 @@ impl Memory {
             (Object::Dictionary(one), Object::Dictionary(other)) => {
                 let (one, other) = (self.pairs(*one), self.pairs(*other));
                 let within = |(key, value): &(Object, Object)| {
-                    other.iter().any(|(known, held)| {
-                        self.same(key, known, depth + 1) && self.same(value, held, depth + 1)
-                    })
+                    other
+                        .iter()
+                        .any(|(known, held)| self.same(key, known, depth + 1) && self.same(value, held, depth + 1))
                 };
                 one.len() == other.len() && depth < DEPTH_MAX && one.iter().all(within)
             }

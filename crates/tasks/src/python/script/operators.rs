@@ -78,12 +78,12 @@ fn of_integers(operator: Operator, one: i64, other: i64) -> Result<Object, Strin
         Operator::Multiply => one.checked_mul(other),
         Operator::Divide => return Ok(Object::Float(one as f64 / other as f64)),
         // Towards the smaller number, and the rest has the sign of the divisor.
-        Operator::FloorDivide => one.checked_div(other).map(|quotient| {
-            if one % other != 0 && (one < 0) != (other < 0) { quotient - 1 } else { quotient }
-        }),
-        Operator::Remainder => one.checked_rem(other).map(|rest| {
-            if rest != 0 && (rest < 0) != (other < 0) { rest + other } else { rest }
-        }),
+        Operator::FloorDivide => one
+            .checked_div(other)
+            .map(|quotient| if one % other != 0 && (one < 0) != (other < 0) { quotient - 1 } else { quotient }),
+        Operator::Remainder => {
+            one.checked_rem(other).map(|rest| if rest != 0 && (rest < 0) != (other < 0) { rest + other } else { rest })
+        }
     };
     whole.map(Object::Integer).ok_or_else(|| TOO_LARGE.to_owned())
 }
@@ -234,9 +234,8 @@ fn places([start, end, step]: [Option<i64>; 3], count: usize) -> Result<Vec<usiz
 
 pub(super) fn slice(machine: &mut Machine, of: &Object, numbers: [Option<i64>; 3]) -> Result<Object, String> {
     let chosen = |items: &[Object]| {
-        places(numbers, items.len()).map(|places| {
-            places.into_iter().filter_map(|place| items.get(place).cloned()).collect::<Vec<Object>>()
-        })
+        places(numbers, items.len())
+            .map(|places| places.into_iter().filter_map(|place| items.get(place).cloned()).collect::<Vec<Object>>())
     };
     match of {
         Object::List(place) => {

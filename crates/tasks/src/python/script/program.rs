@@ -81,11 +81,7 @@ impl Program {
     }
 
     /// The names of the file that are used in a walk, or what is not understood there. `kept` must not be changed.
-    fn checked(
-        &self,
-        walk: &dyn Fn(&mut dyn FnMut(Seen<'_>)),
-        kept: Option<&str>,
-    ) -> Result<BTreeSet<&str>, String> {
+    fn checked(&self, walk: &dyn Fn(&mut dyn FnMut(Seen<'_>)), kept: Option<&str>) -> Result<BTreeSet<&str>, String> {
         let (mut bound, mut imported) = (BTreeSet::new(), BTreeMap::new());
         walk(&mut |seen| match seen {
             Seen::Bound(name) => drop(bound.insert(name.to_owned())),

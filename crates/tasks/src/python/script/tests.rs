@@ -23,22 +23,58 @@ fn made(before: &str, expression: &str) -> Result<Value, String> {
 fn expressions_are_what_python_makes_of_them() {
     for (expression, value) in [
         ("doc['question'].strip() + f' {doc[\"n\"]!r:}'", None),
-        ("f\"{doc['question'].strip()} {doc['n'] + 1} {doc['choices']} {doc['flag']} {doc['none']} {{}}\"", Some(json!("Who said \"no\"? 8 ['a red kite', 'the key', 'Łódź'] True None {}"))),
-        ("f'{doc[\"half\"]:.2f} {doc[\"label\"]!r} {1e-5} {(1,)} {({\"a\": [1.0]})}'", Some(json!("0.50 '2' 1e-05 (1,) {'a': [1.0]}"))),
+        (
+            "f\"{doc['question'].strip()} {doc['n'] + 1} {doc['choices']} {doc['flag']} {doc['none']} {{}}\"",
+            Some(json!("Who said \"no\"? 8 ['a red kite', 'the key', 'Łódź'] True None {}")),
+        ),
+        (
+            "f'{doc[\"half\"]:.2f} {doc[\"label\"]!r} {1e-5} {(1,)} {({\"a\": [1.0]})}'",
+            Some(json!("0.50 '2' 1e-05 (1,) {'a': [1.0]}")),
+        ),
         ("['A', 'B', 'C'].index('C') + int(doc['label']) * 2 - -1", Some(json!(7))),
-        ("[f'{chr(65 + i)}. {c}' for i, c in enumerate(doc['choices']) if c != 'the key']", Some(json!(["A. a red kite", "C. Łódź"]))),
+        (
+            "[f'{chr(65 + i)}. {c}' for i, c in enumerate(doc['choices']) if c != 'the key']",
+            Some(json!(["A. a red kite", "C. Łódź"])),
+        ),
         ("{k: v for k, v in zip(['a', 'b'], [1, 2])}", Some(json!({"a": 1, "b": 2}))),
-        ("[doc['choices'][-1][1:3], doc['choices'][::-1], 'abcdef'[-2:-5:-1], doc['choices'][5:]]", Some(json!(["ód", ["Łódź", "the key", "a red kite"], "edc", []]))),
-        ("[7 // -2, -7 % 3, 7 % -3, 7 / 2, 2 < 3 <= 3, 1 == True, 'a' < 'b', not []]", Some(json!([-4, 2, -2, 3.5, true, true, true, true]))),
+        (
+            "[doc['choices'][-1][1:3], doc['choices'][::-1], 'abcdef'[-2:-5:-1], doc['choices'][5:]]",
+            Some(json!(["ód", ["Łódź", "the key", "a red kite"], "edc", []])),
+        ),
+        (
+            "[7 // -2, -7 % 3, 7 % -3, 7 / 2, 2 < 3 <= 3, 1 == True, 'a' < 'b', not []]",
+            Some(json!([-4, 2, -2, 3.5, true, true, true, true])),
+        ),
         ("'x' if doc['none'] is None and 'n' in doc and 'z' not in doc else 'y'", Some(json!("x"))),
-        ("[doc.get('z'), doc.get('z', 3), doc['none'] or 'or', doc['n'] and 'and', len(doc['choices'][2])]", Some(json!([null, 3, "or", "and", 4]))),
-        ("ast.literal_eval(doc['literal']) + list('ab') + sorted([3, 1, 2], reverse=True)", Some(json!(["x", "y", "a", "b", 3, 2, 1]))),
-        ("[re.sub(r'\\s+', ' ', ' a  b'), re.findall(r'(\\w)(\\d)', 'a1 b2'), re.split(', ?', 'a,b, c'), re.match('b', 'ab')]", Some(json!([" a b", [["a", "1"], ["b", "2"]], ["a", "b", "c"], null]))),
+        (
+            "[doc.get('z'), doc.get('z', 3), doc['none'] or 'or', doc['n'] and 'and', len(doc['choices'][2])]",
+            Some(json!([null, 3, "or", "and", 4])),
+        ),
+        (
+            "ast.literal_eval(doc['literal']) + list('ab') + sorted([3, 1, 2], reverse=True)",
+            Some(json!(["x", "y", "a", "b", 3, 2, 1])),
+        ),
+        (
+            "[re.sub(r'\\s+', ' ', ' a  b'), re.findall(r'(\\w)(\\d)', 'a1 b2'), re.split(', ?', 'a,b, c'), re.match('b', 'ab')]",
+            Some(json!([" a b", [["a", "1"], ["b", "2"]], ["a", "b", "c"], null])),
+        ),
         ("re.search(r'(\\w+) key', doc['choices'][1], re.IGNORECASE).group(1)", Some(json!("the"))),
-        ("'{} {1}'.format('a', 'b') if False else '{x} {{}} {y}'.format(x=doc['n'], y=doc['choices'][:1])", Some(json!("7 {} ['a red kite']"))),
-        ("[s.title() for s in ['they\\'re', 'ÉCOLE 2b']] + ['aXbXc'.rsplit('X', 1), 'a=b'.partition('=')]", Some(json!(["They'Re", "École 2B", ["aXb", "c"], ["a", "=", "b"]]))),
-        ("(lambda s, n=2: s * n)('ab') + '-'.join(map(lambda c: c.upper(), 'cd')) + string.ascii_uppercase[:2]", Some(json!("ababC-DAB"))),
-        ("max(doc['choices'], key=len) + min('b', 'a') + str(sum([1, 2.5])) + str(any([0, '']))", Some(json!("a red kitea3.5False"))),
+        (
+            "'{} {1}'.format('a', 'b') if False else '{x} {{}} {y}'.format(x=doc['n'], y=doc['choices'][:1])",
+            Some(json!("7 {} ['a red kite']")),
+        ),
+        (
+            "[s.title() for s in ['they\\'re', 'ÉCOLE 2b']] + ['aXbXc'.rsplit('X', 1), 'a=b'.partition('=')]",
+            Some(json!(["They'Re", "École 2B", ["aXb", "c"], ["a", "=", "b"]])),
+        ),
+        (
+            "(lambda s, n=2: s * n)('ab') + '-'.join(map(lambda c: c.upper(), 'cd')) + string.ascii_uppercase[:2]",
+            Some(json!("ababC-DAB")),
+        ),
+        (
+            "max(doc['choices'], key=len) + min('b', 'a') + str(sum([1, 2.5])) + str(any([0, '']))",
+            Some(json!("a red kitea3.5False")),
+        ),
         ("'''a\n b''' 'c' \"\\u00e9\\q\"", Some(json!("a\n bcé\\q"))),
         ("[doc['missing']]", None),
         ("1 + 'a'", None),
@@ -135,7 +171,8 @@ def listed(dataset):
 "#;
     let rows = || (4..8).map(|n| document(json!({"n": n, "label": n.to_string(), "choices": [" a", "b "]}))).collect();
     let large = Script::read(file, "large", true).unwrap().rows(rows()).unwrap();
-    let expected = [6, 7].map(|n| document(json!({"n": n, "label": n.to_string(), "choices": ["a", "b", "D"], "gold": n})));
+    let expected =
+        [6, 7].map(|n| document(json!({"n": n, "label": n.to_string(), "choices": ["a", "b", "D"], "gold": n})));
     assert_eq!(large, expected);
     let listed = Script::read(file, "listed", true).unwrap().rows(rows()).unwrap();
     assert_eq!(listed.len(), 4);

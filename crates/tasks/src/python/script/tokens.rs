@@ -9,7 +9,10 @@ pub(super) enum Token {
     /// A text, with its escapes resolved.
     Text(String),
     /// `f"..."`: what is between the quotes, and whether backslashes are only that.
-    Formatted { body: String, raw: bool },
+    Formatted {
+        body: String,
+        raw: bool,
+    },
     Sign(&'static str),
     /// The end of a line that ends a statement.
     Line,
@@ -95,7 +98,11 @@ impl Reader<'_> {
                 self.indents.pop();
                 self.found.push(Token::Dedent);
             }
-            return if self.indents.last() == Some(&width) { Ok(()) } else { Err("a line stands in between".to_owned()) };
+            return if self.indents.last() == Some(&width) {
+                Ok(())
+            } else {
+                Err("a line stands in between".to_owned())
+            };
         }
     }
 
@@ -145,7 +152,10 @@ impl Reader<'_> {
         let wrong = || format!("the number '{written}' is not understood");
         let token = if digits.bytes().all(|digit| digit.is_ascii_digit()) {
             Token::Integer(digits.parse().map_err(|_| wrong())?)
-        } else if digits.bytes().all(|digit| digit.is_ascii_digit() || matches!(digit, b'.' | b'e' | b'E' | b'+' | b'-')) {
+        } else if digits
+            .bytes()
+            .all(|digit| digit.is_ascii_digit() || matches!(digit, b'.' | b'e' | b'E' | b'+' | b'-'))
+        {
             Token::Float(digits.parse().map_err(|_| wrong())?)
         } else {
             return Err(wrong());
