@@ -11,7 +11,7 @@ use crate::python::literal;
 use crate::python::regex::{Found, compiled, escaped, find_all, substituted};
 
 /// Everything that is understood, by its path.
-const KNOWN: [&str; 62] = [
+const KNOWN: [&str; 63] = [
     "len",
     "str",
     "int",
@@ -74,6 +74,7 @@ const KNOWN: [&str; 62] = [
     "logger.debug",
     "copy",
     "copy.deepcopy",
+    "__name__",
 ];
 
 /// What stands under a path, if it is understood.
@@ -213,28 +214,6 @@ fn of_one(machine: &mut Machine, path: &str, given: &mut Given<'_>) -> Result<Ob
         "int" => operators::integer(&value),
         "float" => operators::float(&value),
         "bool" => Ok(Object::Flag(machine.memory.is_true(&value))),
-        "list" => {
-            let items = machine.iterate(&value)?;
-            machine.spend(items.len())?;
-            Ok(machine.memory.list(items))
-        }
-        "tuple" => Ok(Object::Tuple(machine.iterate(&value)?.into())),
-        "set" => {
-            let items = machine.iterate(&value)?;
-            machine.spend(items.len())?;
-            Ok(machine.memory.distinct(items))
-        }
-        "reversed" => {
-            let mut items = machine.iterate(&value)?;
-            machine.spend(items.len())?;
-            items.reverse();
-            Ok(machine.memory.list(items))
-        }
-        "any" | "all" => {
-            let items = machine.iterate(&value)?;
-            let is_true = |item: &Object| machine.memory.is_true(item);
-            Ok(Object::Flag(if path == "any" { items.iter().any(is_true) } else { items.iter().all(is_true) }))
-        }
         "isinstance" => {
             let kinds = given.one("class")?;
             is_instance(&value, &kinds).map(Object::Flag)
@@ -276,6 +255,35 @@ fn of_one(machine: &mut Machine, path: &str, given: &mut Given<'_>) -> Result<Ob
             Object::List(place) => Ok(Object::Rows(place)),
             _ => Err("a dataset is made of a list".to_owned()),
         },
+        _ => of_items(machine, path, &value),
+    }
+}
+
+/// Functions of the items of one value.
+fn of_items(machine: &mut Machine, path: &str, value: &Object) -> Result<Object, String> {
+    match path {
+        "list" => {
+            let items = machine.iterate(value)?;
+            machine.spend(items.len())?;
+            Ok(machine.memory.list(items))
+        }
+        "tuple" => Ok(Object::Tuple(machine.iterate(value)?.into())),
+        "set" => {
+            let items = machine.iterate(value)?;
+            machine.spend(items.len())?;
+            Ok(machine.memory.distinct(items))
+        }
+        "reversed" => {
+            let mut items = machine.iterate(value)?;
+            machine.spend(items.len())?;
+            items.reverse();
+            Ok(machine.memory.list(items))
+        }
+        "any" | "all" => {
+            let items = machine.iterate(value)?;
+            let is_true = |item: &Object| machine.memory.is_true(item);
+            Ok(Object::Flag(if path == "any" { items.iter().any(is_true) } else { items.iter().all(is_true) }))
+        }
         other => Err(format!("'{other}' cannot be called here")),
     }
 }

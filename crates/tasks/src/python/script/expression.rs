@@ -384,7 +384,6 @@ fn end_of_value(text: &str) -> Option<usize> {
     for (place, character) in text.char_indices() {
         match (quote, character) {
             (Some(end), _) if end == character => quote = None,
-            (Some(_), _) => {}
             (None, '\'' | '"') => quote = Some(character),
             (None, '(' | '[' | '{') => open += 1,
             (None, '}') if open == 0 => return Some(place),

@@ -403,14 +403,15 @@ impl Machine {
                 Piece::Text(text) => out.push_str(text),
                 Piece::Value { value, quoted, digits } => {
                     let value = self.evaluate(value, scope)?;
-                    out.push_str(&match (digits, quoted) {
+                    let written = match (digits, quoted) {
                         (Some(digits), _) => {
                             let number = value.as_float().ok_or("only a number has digits behind the point")?;
                             format!("{number:.digits$}")
                         }
                         (None, true) => self.memory.repr(&value)?,
                         (None, false) => self.memory.text(&value)?,
-                    });
+                    };
+                    out.push_str(&written);
                 }
             }
         }

@@ -169,9 +169,9 @@ fn title(string: &str) -> String {
     let mut begins = true;
     for letter in string.chars() {
         if begins {
-            out.extend(letter.to_uppercase())
+            out.extend(letter.to_uppercase());
         } else {
-            out.extend(letter.to_lowercase())
+            out.extend(letter.to_lowercase());
         }
         begins = !letter.is_alphabetic();
     }

@@ -144,9 +144,8 @@ pub(super) fn compare(
 fn is(one: &Object, other: &Object) -> Result<bool, String> {
     match (one, other) {
         (Object::None, Object::None) => Ok(true),
-        (Object::None, _) | (_, Object::None) => Ok(false),
         (Object::Flag(one), Object::Flag(other)) => Ok(one == other),
-        (Object::Flag(_), _) | (_, Object::Flag(_)) => Ok(false),
+        (Object::None | Object::Flag(_), _) | (_, Object::None | Object::Flag(_)) => Ok(false),
         _ => Err("'is' is only understood with None, True and False".to_owned()),
     }
 }

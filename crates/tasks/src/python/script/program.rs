@@ -30,6 +30,9 @@ pub(super) struct Program {
 /// Methods that change what they belong to.
 const CHANGING: [&str; 9] = ["append", "extend", "insert", "pop", "remove", "sort", "reverse", "update", "setdefault"];
 
+/// Goes through a part of the tree, and shows what it meets.
+type Walk<'a> = dyn Fn(&mut dyn FnMut(Seen<'_>)) + 'a;
+
 impl Program {
     pub(super) fn read(text: &str) -> Result<Self, String> {
         let tokens = tokens(text)?;
@@ -81,7 +84,7 @@ impl Program {
     }
 
     /// The names of the file that are used in a walk, or what is not understood there. `kept` must not be changed.
-    fn checked(&self, walk: &dyn Fn(&mut dyn FnMut(Seen<'_>)), kept: Option<&str>) -> Result<BTreeSet<&str>, String> {
+    fn checked(&self, walk: &Walk<'_>, kept: Option<&str>) -> Result<BTreeSet<&str>, String> {
         let (mut bound, mut imported) = (BTreeSet::new(), BTreeMap::new());
         walk(&mut |seen| match seen {
             Seen::Bound(name) => drop(bound.insert(name.to_owned())),
