@@ -16,6 +16,7 @@ SAID = {
     "gen_translate": ["Ana found the key at Łódź, didn't ana?  It was 10-12 & 3.5%.", "the key at Bo lost room 3.14 , it was", "It was 10-12 and", "", "Zoë sold soup (hot) soup (hot) at the café"],
     "gen_choice": ["a red kite", "the key", "bread & jam", "two old books"],
     "gen_defaults": ["Yes", "No", "Maybe so"],
+    "gen_functions": ["{n}", "yes", "Maybe so", "1024"],
     "mmlu_pro_port": ["the answer is (A)", "The answer is B.", "answer is (C) then", "I do not know"],
 }
 

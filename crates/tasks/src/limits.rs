@@ -79,6 +79,12 @@ pub const HARNESS_TEMPLATE_STEPS_MAX: u64 = 1_000_000;
 /// Bytes of one text that such a template makes.
 pub const HARNESS_RENDERED_BYTES_MAX: usize = 32 * 1024 * 1024;
 
+/// Steps that a function of Python of such a task may take for one document, or for a loop over all of them.
+pub const SCRIPT_STEPS_MAX: u64 = 5_000_000;
+
+/// Calls within each other of such functions.
+pub const SCRIPT_CALLS_MAX: usize = 16;
+
 /// Bytes of a model's chat template: as many as the reader of model files takes.
 pub const CHAT_TEMPLATE_BYTES_MAX: usize = 64 * 1024;
 

@@ -2,7 +2,7 @@
 //! documents, by family, and why the others do not. Their datasets are not here: the documents are made up, see `rows`.
 //! `compat/lm_eval/count.sh` brings the files and runs it.
 //!
-//!     cargo run -p tasks --example count_lm_eval_tasks -- <folder of lm_eval/tasks>
+//!     cargo run -p tasks --example count_lm_eval_tasks -- <folder of lm_eval/tasks> [only each so manieth file]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is a program")]
 
 mod rows;
@@ -24,6 +24,9 @@ fn main() -> ExitCode {
     };
     let mut files = Vec::new();
     collect(&root, &mut files);
+    if let Some(each) = std::env::args().nth(2).and_then(|each| each.parse().ok()).filter(|each| *each > 0) {
+        files = files.into_iter().step_by(each).collect();
+    }
     if files.is_empty() {
         eprintln!("there are no task files in {}; nothing was counted", root.display());
         return ExitCode::FAILURE;
@@ -52,7 +55,7 @@ fn main() -> ExitCode {
             Ok(task) => {
                 usable += 1;
                 counts.0 += 1;
-                match rows::render(&task, &of_ports) {
+                match rows::render(&task, &beside(file), &of_ports) {
                     Ok(()) => rendered += 1,
                     Err(reason) => note(&mut unrendered, reason.chars().take(110).collect(), family),
                 }
@@ -114,6 +117,16 @@ fn reason(error: &TaskError) -> String {
         TaskError::Template { key, reason } => format!("template {key}: {reason}"),
         other => other.to_string().chars().take(100).collect(),
     }
+}
+
+/// The text of the Python files in the folder of a task file and in that above it: they hold its functions.
+fn beside(file: &Path) -> String {
+    let folders = file.ancestors().skip(1).take(2);
+    let files = folders.flat_map(|folder| std::fs::read_dir(folder).into_iter().flatten().flatten());
+    let mut paths: Vec<PathBuf> = files.map(|entry| entry.path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "py"));
+    paths.sort();
+    paths.iter().filter_map(|path| std::fs::read_to_string(path).ok()).collect()
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {

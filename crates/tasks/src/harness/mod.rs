@@ -72,7 +72,7 @@ pub use lint::{Finding, Problem};
 pub use load::{File, Source, load, load_with, no_files, parse, whole};
 pub use metric::{Aggregation, ExactMatch, Metric};
 pub use pool_task::{PoolTask, Prepared};
-pub use ports::{FieldsPort, KeepsPort, ProcessDocs, ResultsPort, ValuePort};
+pub use ports::{FieldsPort, KeepsPort, ProcessDocs, ResultsPort, RowsScript, ValuePort};
 pub use protocol::Profile;
 pub use report::results_entry;
 pub use request::{Request, Response};

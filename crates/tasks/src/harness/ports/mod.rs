@@ -1,6 +1,6 @@
-//! Functions of Python that task files name with `!function`, ported one by one. Where its Python file can be read, a
-//! function is known by the hash of that file, because another file of the same name may do something else; else by its
-//! path in lm-evaluation-harness.
+//! Functions of Python that task files name with `!function`. Some were ported one by one: where its Python file can be
+//! read, such a function is known by the hash of that file, because another file of the same name may do something else;
+//! else by its path in lm-evaluation-harness. Others are run from their file, if all that they use is understood.
 
 mod familiar;
 mod filters;
@@ -15,6 +15,7 @@ use super::score::Score;
 use super::template::{Author, Templates};
 use crate::TaskError;
 use crate::python::literal;
+use crate::python::script::Script;
 use crate::question::hex;
 
 pub(super) type Document = Map<String, Value>;
@@ -46,10 +47,10 @@ enum Function {
     Results(fn(&Document, &[f64]) -> Results),
 }
 
-/// A ported function that makes a text, a target or a list of choices.
+/// A function that makes a text, a target or a list of choices.
 #[derive(Clone)]
 pub struct ValuePort {
-    name: &'static str,
+    name: String,
     function: ValueFunction,
 }
 
@@ -57,6 +58,14 @@ pub struct ValuePort {
 enum ValueFunction {
     Plain(fn(&Document) -> Result<Value, String>),
     Worded(fn(&Document, &[String]) -> Result<Value, String>, Vec<String>),
+    Script(Script),
+}
+
+/// A function that is run over the rows of a split.
+#[derive(Debug, Clone)]
+pub struct RowsScript {
+    name: String,
+    script: Script,
 }
 
 /// A ported function that keeps some documents.
@@ -105,13 +114,21 @@ impl std::fmt::Debug for FieldsPort {
     }
 }
 
+impl KeepsPort {
+    /// The rest of the function's name, which says what is kept.
+    pub fn argument(&self) -> &str {
+        &self.argument
+    }
+}
+
 impl ValuePort {
     pub(super) fn value(&self, document: &Document) -> Result<Value, TaskError> {
         let value = match &self.function {
             ValueFunction::Plain(function) => function(document),
             ValueFunction::Worded(function, words) => function(document, words),
+            ValueFunction::Script(script) => script.value(document),
         };
-        value.map_err(|reason| TaskError::Render { key: self.name.to_owned(), reason })
+        value.map_err(|reason| TaskError::Render { key: self.name.clone(), reason })
     }
 }
 
@@ -135,6 +152,8 @@ pub enum ProcessDocs {
     },
     /// Some documents are kept.
     Keeps(KeepsPort),
+    /// Whatever a function does to them.
+    Script(RowsScript),
     /// The declarative form: `{filter: {field: value}, map: {field: template}}`. First the filter, then the map. A text
     /// in the map is a template, of which one `{{ expression }}` keeps its kind of value; a list is filled in item by
     /// item.
@@ -178,6 +197,10 @@ impl ProcessDocs {
                     }
                 }
                 Ok(kept)
+            }
+            Self::Script(RowsScript { name, script }) => {
+                let made = script.rows(documents);
+                made.map_err(|reason| TaskError::Render { key: name.clone(), reason })
             }
             Self::Filter { field, equals } => {
                 Ok(documents.into_iter().filter(|document| document.get(field) == Some(equals)).collect())
@@ -269,21 +292,48 @@ fn is_behind(path: &str, end: &str) -> bool {
     path.strip_suffix(end).is_some_and(|folder| folder.is_empty() || folder == "tasks/" || folder.ends_with("/tasks/"))
 }
 
+/// The function out of its Python file; `unported` says why it is not one that was ported.
+fn script(
+    key: &str,
+    function: &str,
+    source: &dyn Source,
+    unported: TaskError,
+    for_rows: bool,
+) -> Result<(String, Script), TaskError> {
+    let file = python_file(function).and_then(|(python, name)| Some((source.read(&python)?, name)));
+    let Some((text, name)) = file else { return Err(unported) };
+    let script = Script::read(&text, name, for_rows).map_err(|reason| TaskError::Function {
+        key: key.to_owned(),
+        function: function.to_owned(),
+        reason: format!("it is Python, of which a part is understood here: {reason}"),
+    })?;
+    Ok((name.to_owned(), script))
+}
+
 fn wrong_kind(key: &str, function: &str) -> TaskError {
     let reason = "this function was ported for another key".to_owned();
     TaskError::Function { key: key.to_owned(), function: function.to_owned(), reason }
 }
 
 pub(super) fn value(key: &str, function: &str, source: &dyn Source) -> Result<ValuePort, TaskError> {
-    match find(key, function, source)? {
-        (name, Function::Value(port), _) => Ok(ValuePort { name, function: ValueFunction::Plain(port) }),
+    let found = match find(key, function, source) {
+        Ok(found) => found,
+        Err(unported) => {
+            let (name, script) = script(key, function, source, unported, false)?;
+            return Ok(ValuePort { name, function: ValueFunction::Script(script) });
+        }
+    };
+    match found {
+        (name, Function::Value(port), _) => {
+            Ok(ValuePort { name: name.to_owned(), function: ValueFunction::Plain(port) })
+        }
         (name, Function::Worded(port), _) => {
             let words = multilingual::words(function, source).ok_or_else(|| TaskError::Function {
                 key: key.to_owned(),
                 function: function.to_owned(),
                 reason: "the words of the language, which stand in lang_libs.py, cannot be read".to_owned(),
             })?;
-            Ok(ValuePort { name, function: ValueFunction::Worded(port, words) })
+            Ok(ValuePort { name: name.to_owned(), function: ValueFunction::Worded(port, words) })
         }
         _ => Err(wrong_kind(key, function)),
     }
@@ -303,7 +353,14 @@ pub(super) fn process_docs(key: &str, function: &str, source: &dyn Source) -> Re
     {
         return Ok(ProcessDocs::Filter { field, equals });
     }
-    match find(key, function, source)? {
+    let found = match find(key, function, source) {
+        Ok(found) => found,
+        Err(unported) => {
+            let (name, script) = script(key, function, source, unported, true)?;
+            return Ok(ProcessDocs::Script(RowsScript { name, script }));
+        }
+    };
+    match found {
         (name, Function::Fields(function), _) => Ok(ProcessDocs::Fields(FieldsPort { name, function })),
         (name, Function::Keeps(function), rest) => {
             Ok(ProcessDocs::Keeps(KeepsPort { name, function, argument: rest.to_owned() }))

@@ -92,9 +92,7 @@ pub(super) fn run(mut command: Command, log: &Path) -> anyhow::Result<String> {
         }
     };
     if !status.success() {
-        let words = errors(log);
-        let last = words.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing").trim();
-        return Err(anyhow!("{} ended with {status}: {last}", program.display()));
+        return Err(anyhow!("{} ended with {status}: {}", program.display(), reason(&errors(log))));
     }
     Ok(String::from_utf8_lossy(&std::fs::read(out)?).into_owned())
 }
@@ -103,4 +101,25 @@ fn errors(log: &Path) -> String {
     std::fs::read(log.with_extension("err"))
         .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
         .unwrap_or_default()
+}
+
+/// Why a program ended, of all that it said: the last line that names an error, because libraries that are taken down talk
+/// on behind it; else the last line.
+fn reason(words: &str) -> &str {
+    let mut lines = words.lines().rev().map(str::trim).filter(|line| !line.is_empty());
+    let named = lines.clone().find(|line| line.contains("Error:"));
+    named.or_else(|| lines.next()).unwrap_or("it said nothing")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rival_that_fails_is_told_by_its_error_and_not_by_what_is_said_behind_it() {
+        let words = "Traceback (most recent call last):\nValueError: no such model\n\nwandb: you can sync this run\n";
+        for (words, told) in [(words, "ValueError: no such model"), ("a\n b \n\n", "b"), ("", "it said nothing")] {
+            assert_eq!(reason(words), told);
+        }
+    }
 }
