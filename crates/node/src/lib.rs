@@ -17,6 +17,8 @@ mod config;
 mod console;
 mod core;
 mod cron;
+mod disk;
+mod dry_runs;
 mod error;
 mod gateway;
 mod genesis;
