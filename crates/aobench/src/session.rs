@@ -90,7 +90,27 @@ pub(crate) fn read_wallet(path: &Path) -> anyhow::Result<Wallet> {
     let text = std::fs::read_to_string(path).with_context(|| {
         format!("the wallet {} cannot be read; 'aobench wallet new' makes one, --wallet names another", path.display())
     })?;
+    only_its_owners(path)?;
     Wallet::from_jwk(&text).with_context(|| format!("{} is no wallet", path.display()))
+}
+
+/// Refuses a file with a secret that others of this machine may read.
+#[cfg(unix)]
+pub(crate) fn only_its_owners(path: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode =
+        std::fs::metadata(path).with_context(|| format!("{} cannot be read", path.display()))?.permissions().mode();
+    if mode & 0o077 != 0 {
+        let (path, mode) = (path.display(), mode & 0o777);
+        bail!("others may read the secret in {path} (mode {mode:o}); 'chmod 600 {path}' keeps it to you");
+    }
+    Ok(())
+}
+
+/// Other systems guard files by other means.
+#[cfg(not(unix))]
+pub(crate) fn only_its_owners(_path: &Path) -> anyhow::Result<()> {
+    Ok(())
 }
 
 /// Tags with an action.

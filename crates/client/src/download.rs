@@ -17,6 +17,7 @@ use crate::{Client, ClientError, transport};
 struct Download<'a> {
     id: &'a Id,
     partial: PathBuf,
+    bytes_max: u64,
     listener: Listener,
 }
 
@@ -25,17 +26,18 @@ impl Client {
     /// when it is whole; until then, and after a failure, it is `<path>.<id>.partial`, and the next call goes on from
     /// there.
     ///
-    /// Only the length is checked. Who needs to know that the data is what its uploader signed compares a hash that
+    /// More than `bytes_max` is not taken, whatever is announced. Only the length is checked. Who needs to know that the data is what its uploader signed compares a hash that
     /// comes from elsewhere.
     pub async fn download(
         &self,
         id: &Id,
         path: &Path,
+        bytes_max: u64,
         on_progress: impl Fn(Progress) + Send + Sync + 'static,
     ) -> Result<u64, ClientError> {
         let mut partial = path.to_owned().into_os_string();
         partial.push(format!(".{id}.partial"));
-        let download = Download { id, partial: partial.into(), listener: Arc::new(on_progress) };
+        let download = Download { id, partial: partial.into(), bytes_max, listener: Arc::new(on_progress) };
         let mut failures = 0;
         let bytes = loop {
             let before = download.bytes_there().await;
@@ -45,6 +47,9 @@ impl Client {
             };
             // A connection that breaks after every megabyte still gets there.
             failures = if download.bytes_there().await > before { 1 } else { failures + 1 };
+            if matches!(error, ClientError::TooLarge { .. }) {
+                download.start_over().await?;
+            }
             if !error.is_passing() || failures >= self.retry.attempts {
                 return Err(error);
             }
@@ -102,6 +107,7 @@ impl Download<'_> {
         total: Option<u64>,
         url: &str,
     ) -> Result<u64, ClientError> {
+        self.check_size(total.unwrap_or(there))?;
         let mut file = self.open(there).await?;
         let mut bytes_done = there;
         loop {
@@ -114,6 +120,7 @@ impl Download<'_> {
                 }
                 Err(_) => return Err(self.standstill()),
             };
+            self.check_size(bytes_done + piece.len() as u64)?;
             file.write_all(&piece).await.map_err(|source| self.failed(source))?;
             bytes_done += piece.len() as u64;
             let bytes_total = total.unwrap_or(bytes_done);
@@ -127,6 +134,11 @@ impl Download<'_> {
         }
     }
 
+    fn check_size(&self, bytes: u64) -> Result<(), ClientError> {
+        let (id, bytes_max) = (*self.id, self.bytes_max);
+        if bytes > bytes_max { Err(ClientError::TooLarge { id, bytes, bytes_max }) } else { Ok(()) }
+    }
+
     async fn open(&self, there: u64) -> Result<File, ClientError> {
         let file = OpenOptions::new().create(true).append(true).open(&self.partial).await;
         let file = file.map_err(|source| self.failed(source))?;
@@ -135,7 +147,10 @@ impl Download<'_> {
     }
 
     async fn start_over(&self) -> Result<(), ClientError> {
-        tokio::fs::remove_file(&self.partial).await.map_err(|source| self.failed(source))
+        match tokio::fs::remove_file(&self.partial).await {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(self.failed(error)),
+            _ => Ok(()),
+        }
     }
 
     fn failed(&self, source: std::io::Error) -> ClientError {

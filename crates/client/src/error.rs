@@ -73,6 +73,16 @@ pub enum ClientError {
     /// A file changed while it was read.
     #[error("{} changed while it was uploaded; upload it again", .0.display())]
     FileChanged(PathBuf),
+    /// A download that is larger than is taken.
+    #[error("{id} has {bytes} bytes or more, and {bytes_max} are taken here; nothing of it was kept")]
+    TooLarge {
+        /// The item.
+        id: ao::Id,
+        /// How many bytes were announced, or came.
+        bytes: u64,
+        /// How many are taken.
+        bytes_max: u64,
+    },
     /// A file is not the data of an item.
     #[error("{} is not the data of {id}: {reason}; the node or the way to it is not to be trusted", .path.display())]
     NotTheData {

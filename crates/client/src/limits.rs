@@ -27,6 +27,9 @@ pub const ERROR_TEXT_BYTES_MAX: usize = 4096;
 /// Bytes of a file that are read, hashed and sent at a time.
 pub const FILE_PIECE_BYTES: usize = 256 * 1024;
 
+/// Bytes of a model file that a person downloads, so that no server fills the disk: more than any that fits on one machine.
+pub const MODEL_BYTES_MAX: u64 = 1 << 40;
+
 /// How long an upload or download may stand still before it counts as broken.
 pub const STANDSTILL: Duration = Duration::from_mins(1);
 

@@ -84,6 +84,8 @@ pub struct GenesisProcess {
 pub struct Limits {
     /// Bytes of an upload to the gateway.
     pub upload_bytes_max: u64,
+    /// Bytes of the disk that no message from outside may use.
+    pub disk_bytes_kept: u64,
     /// Signatures verified at one time.
     pub verifications_max: usize,
     /// Threads that run processes.
@@ -145,6 +147,7 @@ impl Default for Limits {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         Self {
             upload_bytes_max: limits::UPLOAD_BYTES_MAX,
+            disk_bytes_kept: limits::DISK_BYTES_KEPT,
             verifications_max: cores,
             runtime_threads: cores.clamp(2, limits::RUNTIME_THREADS_MAX),
         }

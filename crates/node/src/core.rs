@@ -19,6 +19,8 @@ use crate::assign;
 use crate::clock::Clock;
 use crate::cron::Cron;
 use crate::delivered::Deliveries;
+use crate::disk::Disk;
+use crate::dry_runs::DryRuns;
 use crate::error::{LogError, ReadError, SubmitError};
 use crate::gateway::{self, Gateway, Held, Transaction};
 use crate::log::{AoChain, Append, Body, LeftOut, Log, Logged, Receipt, Stream};
@@ -58,6 +60,8 @@ pub(crate) struct Parts {
     pub programs: Arc<Programs>,
     /// Changes with every commit of the log.
     pub commits: watch::Receiver<u64>,
+    /// The disk of the log.
+    pub disk: Disk,
     /// Signatures verified at one time.
     pub verifications_max: usize,
 }
@@ -67,6 +71,7 @@ pub(crate) struct Core {
     parts: Parts,
     verifications: Semaphore,
     deliveries: Deliveries,
+    dry_runs: DryRuns,
 }
 
 impl Core {
@@ -77,7 +82,7 @@ impl Core {
         }
         let verifications = Semaphore::new(parts.verifications_max.max(1));
         let deliveries = Deliveries::new(Arc::clone(&parts.log));
-        Self { parts, verifications, deliveries }
+        Self { parts, verifications, deliveries, dry_runs: DryRuns::new() }
     }
 
     /// Verifies an item (on a thread for blocking work), decides who speaks, appends it and returns when it is durable.
@@ -93,6 +98,7 @@ impl Core {
 
     async fn take(&self, item: DataItem) -> Result<Submitted, SubmitError> {
         let request = admission::request(&item)?;
+        self.parts.disk.check()?;
         let (signer, claims) = (item.address(), authority::claims_a_process(&item));
         let mut also = None;
         let (append, from) = match request {
@@ -159,10 +165,6 @@ impl Core {
         takes.then(|| found.given_to(entry.process(), 0, LeftOut::default()))
     }
 
-    async fn append(&self, append: Append) -> Result<Receipt, SubmitError> {
-        self.append_all(vec![append]).await
-    }
-
     /// Appends together; the place of the first.
     async fn append_all(&self, appends: Vec<Append>) -> Result<Receipt, SubmitError> {
         let pending = self.parts.log.try_append(appends)?;
@@ -189,7 +191,7 @@ impl Core {
         }
         let by_ms = admission::warp_ms(&item)?;
         let append = append(Stream::clock(self.address()), MessageKind::Item, operator, &item);
-        let receipt = self.append(append).await?;
+        let receipt = self.append_all(vec![append]).await?;
         if receipt.fresh {
             self.parts.clock.warp(by_ms);
             self.parts.cron.wake();
@@ -212,7 +214,7 @@ impl Core {
         let found = tokio::task::spawn_blocking(move || assign::find(&gateway, &*log, &message)).await;
         let found = found.map_err(|_| SubmitError::Busy("looking for a message failed".to_owned()))?;
         let Some(found) = found? else { return Ok(None) };
-        self.append(found.given_to(process, 0, left_out)).await.map(Some)
+        self.append_all(vec![found.given_to(process, 0, left_out)]).await.map(Some)
     }
 
     fn information(&self, entry: &Entry) -> Result<Arc<Information>, SubmitError> {
@@ -290,6 +292,8 @@ impl Core {
             read_only: true,
             ..message
         };
+        let is_native = self.parts.runtime.information(&entry)?.publications().is_some();
+        let _place = self.dry_runs.place(*process, is_native).await?;
         let runtime = Arc::clone(&self.parts.runtime);
         let outcome = tokio::task::spawn_blocking(move || runtime.dry_run(&entry, &message)).await;
         outcome.map_err(|_| ReadError::Store { process: *process, reason: "the dry-run failed".to_owned() })?

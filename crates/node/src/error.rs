@@ -137,6 +137,11 @@ pub enum SubmitError {
     /// Too much is waiting.
     #[error("the node is busy ({0}): try again in a moment")]
     Busy(String),
+    /// The disk is kept for what was taken before.
+    #[error(
+        "the disk of the node is nearly full, and what is left is kept for what it has taken already; its operator has to make room"
+    )]
+    DiskFull,
     /// The node accepts nothing more.
     #[error(transparent)]
     Log(LogError),
@@ -176,6 +181,9 @@ pub enum ReadError {
         /// What was asked for.
         wanted: u64,
     },
+    /// Too many ask for dry-runs at one time.
+    #[error("too many dry-runs wait for their turn, one of the process {0} among them: ask again in a moment")]
+    Busy(Id),
     /// The process stopped because the machine under it failed.
     #[error("the process {process} stopped: {reason}; restart the node when the cause is mended")]
     Stopped {
@@ -211,6 +219,7 @@ impl SubmitError {
             Self::BadTag { .. } => "bad-tag",
             Self::NotAllowed(_) => "not-allowed",
             Self::Busy(_) => "busy",
+            Self::DiskFull => "disk-full",
             Self::Log(_) => "log-stopped",
         }
     }
@@ -224,6 +233,7 @@ impl ReadError {
             Self::UnknownMessage { .. } => "unknown-message",
             Self::UnknownSlot { .. } => "unknown-slot",
             Self::NotYet { .. } => "not-yet",
+            Self::Busy(_) => "busy",
             Self::Stopped { .. } => "process-stopped",
             Self::Log(_) => "log",
             Self::Store { .. } => "store",

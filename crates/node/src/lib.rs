@@ -18,6 +18,8 @@ mod console;
 mod core;
 mod cron;
 mod delivered;
+mod disk;
+mod dry_runs;
 mod error;
 mod gateway;
 mod genesis;

@@ -4,6 +4,13 @@
 /// Bytes of an upload to the gateway unless the operator says otherwise: a model of 30 billion parameters at 8 bits.
 pub const UPLOAD_BYTES_MAX: u64 = 32 * 1024 * 1024 * 1024;
 
+/// Bytes of the disk that no message from outside may use unless the operator says otherwise: what was acknowledged before
+/// must be handled, and pools must be paid out.
+pub const DISK_BYTES_KEPT: u64 = 256 * 1024 * 1024;
+
+/// Bytes of the disk that no upload may use.
+pub const UPLOADS_DISK_BYTES_KEPT: u64 = 2 * DISK_BYTES_KEPT;
+
 /// Appends that wait for the log's writer. Beyond it a sender from outside is told that the node is busy.
 pub const LOG_QUEUE_MAX: usize = 8192;
 
@@ -48,6 +55,12 @@ pub const PUBLISHED_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Values in one answer about what is published: the first by their paths. Each can be read by its own.
 pub const PUBLISHED_SHOWN_MAX: usize = 10_000;
 
+/// Dry-runs of native processes at one time; further ones wait for their turn.
+pub const DRY_RUNS_NATIVE_MAX: usize = 64;
+
+/// Dry-runs of modules of AO at one time: each may compute for [`WASM_TIME_MS_MAX`], and costs whoever asks nothing.
+pub const DRY_RUNS_MODULE_MAX: usize = 4;
+
 /// Threads that run processes.
 pub const RUNTIME_THREADS_MAX: usize = 16;
 
@@ -60,8 +73,20 @@ pub const OUTBOX_MESSAGES_MAX: usize = 100;
 /// Bytes of tags and data that one handled message may send.
 pub const OUTBOX_BYTES_MAX: usize = 1024 * 1024;
 
-/// Pushed messages in a row from a message from outside or a tick (bounds ping-pong between processes).
+/// Pushed messages in a row from a message from outside or a tick, after which a module of AO sends nothing more (bounds
+/// ping-pong between processes).
 pub const HOPS_MAX: u8 = 64;
+
+/// The same of native processes. Among themselves they come to an end in a dozen messages, so what a program began at the
+/// end of its chain (a payment, and the booking of it where it arrives) is finished and not cut in the middle.
+pub const HOPS_NATIVE_MAX: u8 = 96;
+
+/// By how much a chain is longer with the messages that a module of AO sends for one, if it sends so many. Two to the power
+/// of every fourth hop: whatever a program makes of one message, it is some thousand messages and not 100 to the power of 64.
+pub const fn hops_of(messages: usize) -> u8 {
+    let doublings = usize::BITS - messages.saturating_sub(1).leading_zeros();
+    1 + 4 * doublings as u8
+}
 
 /// Rows of an outbox that are delivered in one go.
 pub const DELIVERY_BATCH_MAX: usize = 512;
@@ -134,3 +159,17 @@ pub const WASM_SNAPSHOT_WORK_MS: u64 = 250;
 /// How long a thread has had nothing to do before it writes a snapshot that is not due yet, milliseconds. A node that was
 /// at rest when it was killed then has nothing to do again.
 pub const WASM_SNAPSHOT_REST_MS: u64 = 500;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_program_can_make_of_one_message_has_an_end() {
+        assert_eq!([0, 1, 2, 3, 4, 100].map(hops_of), [1, 1, 5, 9, 9, 29]);
+        for messages in 1..=OUTBOX_MESSAGES_MAX {
+            let generations = u32::from(HOPS_MAX / hops_of(messages));
+            assert!((messages as u64).pow(generations) <= 1 << 16, "{messages} for one");
+        }
+    }
+}

@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::core::{self, Core};
 use crate::cron::{self, Cron};
+use crate::disk::Disk;
 use crate::error::{LogError, NodeError};
 use crate::gateway::{Gateway, GatewayLimits};
 use crate::keys::DataDirectory;
@@ -182,6 +183,7 @@ impl Opened {
             genesis,
             programs,
             commits,
+            disk: Disk::new(config.data.clone(), config.limits.disk_bytes_kept),
             verifications_max: config.limits.verifications_max,
         }));
         Ok(Self { core, log, follower, runtime, actors, cron, clock, directory })

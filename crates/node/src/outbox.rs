@@ -7,8 +7,9 @@ use ao::{Assigned, Effects, Id, Message, MessageKind, Outgoing, Spawn, Tags, has
 
 use crate::assign;
 use crate::error::LogError;
+use crate::limits;
 use crate::log::{Append, Body, LeftOut, Log, Pending, Pushed, Stream};
-use crate::runtime::{Programs, Sending};
+use crate::runtime::{Programs, Sending, sends};
 
 /// The tag by which a sender asks to be told if its receiver is no process, or could not handle the message.
 const NOTIFY: &str = "Notify-Undeliverable";
@@ -124,7 +125,7 @@ impl Outbox {
         for process in &assigned.processes {
             let takes = assign::takes(&*self.log, |module| self.programs.is_wasm(module), process)?;
             let found = if takes { assign::find(gateway, &*self.log, &assigned.message)? } else { None };
-            let hops = letter.sending.hops.saturating_add(1);
+            let hops = letter.hops();
             appends.extend(found.map(|found| found.given_to(*process, hops, LeftOut::default())));
         }
         Ok(())
@@ -196,13 +197,20 @@ impl Letter<'_> {
         Message::pushed_id(self.sender, self.sending.slot, self.index)
     }
 
+    /// How long the chain is with what is sent.
+    fn hops(&self) -> u8 {
+        let is_of_program = self.module.is_some() && !self.sending.is_notice;
+        let more = if is_of_program { limits::hops_of(sends(&self.sending.effects)) } else { 1 };
+        self.sending.hops.saturating_add(more)
+    }
+
     fn body(&self, from: &Id, Content { tags, data, anchor }: Content) -> Vec<u8> {
         Body::Pushed(Pushed {
             from: *from,
             slot: self.sending.slot,
             index: self.index,
             pushed_for: self.sending.pushed_for,
-            hops: self.sending.hops.saturating_add(1),
+            hops: self.hops(),
             anchor,
             tags,
             data,

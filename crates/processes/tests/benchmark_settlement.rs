@@ -421,3 +421,39 @@ fn what_is_decided_cannot_be_changed_in_the_tables() {
         assert!(refused.contains(reason), "{refused}");
     }
 }
+
+#[test]
+fn a_payout_that_the_token_cannot_handle_is_tried_again_and_paid_once() {
+    let (mut world, token, benchmark, pool, transfers) = with_played_token();
+    answer(&mut world, token, benchmark, &debit(&transfers[1])).unwrap();
+    let lost = |transfer: &Letter| {
+        assert_eq!(transfer.tag("Notify-Undeliverable"), Some("true"));
+        assert_eq!(transfer.tag("Reference"), Some(transfer.id.to_string().as_str()));
+        let pairs = [("Action", "Undeliverable"), ("Original-Action", "Transfer"), ("Error", "the chain is too long")];
+        let pairs = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let reference = ("Reference".to_owned(), transfer.id.to_string());
+        pairs.into_iter().chain([reference]).collect::<Vec<_>>()
+    };
+    for stranger in [wallet("tom"), token, wallet("owner")] {
+        assert!(answer(&mut world, stranger, benchmark, &lost(&transfers[0])).unwrap_err().contains("for the node"));
+    }
+    let node = world.node;
+    answer(&mut world, node, benchmark, &lost(&transfers[0])).unwrap();
+    assert_eq!((world.inbox(token).len(), status(&mut world, benchmark, pool)), (2, "Settling".to_owned()));
+    world.advance(DAY_MS);
+    let second = world.inbox(token)[2].clone();
+    assert_eq!(
+        (second.tag("X-Payout"), second.tag("Quantity")),
+        (transfers[0].tag("X-Payout"), transfers[0].tag("Quantity"))
+    );
+    // The same about the first transfer comes late: the second is on its way, and a third would pay twice.
+    assert!(answer(&mut world, node, benchmark, &lost(&transfers[0])).is_err());
+    world.advance(DAY_MS);
+    assert_eq!(world.inbox(token).len(), 3);
+    answer(&mut world, token, benchmark, &debit(&second)).unwrap();
+    assert_eq!(status(&mut world, benchmark, pool), "Settled");
+    // And about one that was paid: it stays so.
+    answer(&mut world, node, benchmark, &lost(&second)).unwrap();
+    world.advance(2 * DAY_MS);
+    assert_eq!((world.inbox(token).len(), status(&mut world, benchmark, pool)), (3, "Settled".to_owned()));
+}

@@ -199,6 +199,33 @@ fn a_payment_that_the_token_refuses_is_tried_again() {
     assert_eq!((states(&herd), herd.balance("w")), (vec!["settled".to_owned()], 100));
 }
 
+#[test]
+fn a_payment_that_the_token_could_not_handle_or_refused_for_long_is_not_lost() {
+    let mut herd = fees("1", &["w"]);
+    herd.pay("alice", "100", &[PROMPT, ("X-Tokens", "1")]).unwrap();
+    // The books of the token are damaged for a day: it can handle no payment of the herder.
+    let set = |herd: &Herd, quantity: &str| {
+        let sql = "UPDATE balances SET quantity = ?1 WHERE account = ?2";
+        herd.world.connection(herd.token).execute(sql, [quantity, &herd.herder.to_string()]).unwrap();
+    };
+    herd.world.check_money = false;
+    set(&herd, "damaged");
+    herd.work("w").unwrap();
+    assert_eq!(states(&herd), ["failed"]);
+    herd.world.advance(24 * HOUR_MS);
+    assert_eq!(states(&herd), ["failed"], "five times the clock tries");
+    set(&herd, "100");
+    herd.world.advance(24 * HOUR_MS);
+    assert_eq!(states(&herd), ["failed"]);
+    let retry = [("Action", "Retry-Payments")];
+    assert!(herd.world.send(wallet("w"), herd.herder, &retry, "").unwrap_err().contains("owner"));
+    herd.world.send(wallet("owner"), herd.herder, &retry, "").unwrap();
+    assert_eq!((states(&herd), herd.balance("w")), (vec!["settled".to_owned()], 100));
+    // Once more there is nothing to send.
+    herd.world.send(wallet("owner"), herd.herder, &retry, "").unwrap();
+    assert_eq!((states(&herd), herd.balance("w")), (vec!["settled".to_owned()], 100));
+}
+
 fn states(herd: &Herd) -> Vec<String> {
     let connection = herd.world.connection(herd.herder);
     let mut statement = connection.prepare("SELECT state FROM payments").unwrap();

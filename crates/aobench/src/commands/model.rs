@@ -106,11 +106,21 @@ fn known_table(models: &[KnownModel], folder: &Path) -> String {
 
 /// Checks a model file here, before any byte is sent, and uploads it; its data transaction id.
 pub(crate) async fn upload(session: &Session, path: &Path, output: Output) -> anyhow::Result<Id> {
+    upload_with(session, path, Tags::new(), output).await
+}
+
+/// The same of a model that is to be entered into a pool by the wallet that signs it, and by nobody who saw the upload and
+/// was quicker.
+pub(crate) async fn upload_to_enter(session: &Session, path: &Path, output: Output) -> anyhow::Result<Id> {
+    let participant = session.client.address().map(|address| address.to_string());
+    let tags = participant.map_or_else(Tags::new, |participant| Tags::new().with("Participant", participant));
+    upload_with(session, path, tags, output).await
+}
+
+async fn upload_with(session: &Session, path: &Path, tags: Tags, output: Output) -> anyhow::Result<Id> {
     let facts = check(path)?;
-    let tags = Tags::new()
-        .with("Content-Type", CONTENT_TYPE)
-        .with("Name", facts.name)
-        .with("Architecture", facts.architecture);
+    let tags =
+        tags.with("Content-Type", CONTENT_TYPE).with("Name", facts.name).with("Architecture", facts.architecture);
     let bar = output.byte_bar(facts.bytes, "uploading");
     let shown = bar.clone();
     let model = session.client.upload(path, tags, move |progress| shown.set_position(progress.bytes_done)).await?;

@@ -8,7 +8,7 @@ use ao::{Id, Quantity};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::model::upload;
+use super::model::upload_to_enter;
 use super::money::Money;
 use super::token::send_money;
 use crate::arguments::GlobalArguments;
@@ -95,7 +95,7 @@ pub(crate) async fn run(global: &GlobalArguments, command: PoolCommand, output: 
             let model = match model.parse::<Id>() {
                 _ if is_hash => model,
                 Ok(id) => id.to_string(),
-                Err(_) => upload(&session, Path::new(&model), output).await?.to_string(),
+                Err(_) => upload_to_enter(&session, Path::new(&model), output).await?.to_string(),
             };
             join(&session, &pool, &model, output).await?;
             output.result(&json!({ "pool": pool, "model": model }), |_| format!("{model} entered the pool {pool}"))

@@ -13,7 +13,7 @@ use clap::Args;
 use inference::InstructionSet;
 use node::{Node, NodeHandle};
 
-use crate::commands::model::upload;
+use crate::commands::model::upload_to_enter;
 use crate::commands::money::Money;
 use crate::commands::pool::{self, CreateArguments};
 use crate::commands::{up, warp};
@@ -163,7 +163,7 @@ impl Stage {
             let file = folder.join(name);
             std::fs::write(&file, bytes).with_context(|| format!("{} cannot be written", file.display()))?;
             let trainer = self.wallet(&format!("trainer-{}", number + 1))?;
-            let model = upload(&trainer, &file, self.output).await?;
+            let model = upload_to_enter(&trainer, &file, self.output).await?;
             pool::join(&trainer, &pool.id.to_string(), &model.to_string(), self.output).await?;
             self.output.talk(format_args!("trainer-{}    {name} is {model} and has joined", number + 1));
         }

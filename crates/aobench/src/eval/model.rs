@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use ao::{Id, sha256};
 use client::Client;
+use client::limits::MODEL_BYTES_MAX;
 use inference::gguf::Facts;
 use inference::openai::{ServerEngine, ServerOptions};
 use inference::sandbox::Limits;
@@ -105,7 +106,7 @@ async fn from_node(id: &Id, url: &str, folder: &Path, output: Output) -> anyhow:
     let shown = bar.clone();
     let client = Client::new(url, None)?;
     let unchecked = folder.join(format!("{id}.unchecked"));
-    let downloaded = client.download(id, &unchecked, move |progress| {
+    let downloaded = client.download(id, &unchecked, MODEL_BYTES_MAX, move |progress| {
         shown.set_length(progress.bytes_total);
         shown.set_position(progress.bytes_done);
     });

@@ -134,7 +134,7 @@ impl Cache {
             |error: &dyn std::fmt::Display| (Blame::Worker, format!("the model {model} cannot be fetched: {error}"));
         let path = self.folder.join(format!("{}.download", model.to_hex()));
         tracing::info!(%model, "downloading");
-        let download = self.client.download(model, &path, progress_of(*model));
+        let download = self.client.download(model, &path, self.space_bytes_max, progress_of(*model));
         let bytes = runtime.block_on(download).map_err(|error| failed(&error))?;
         let read = File::open(&path).map_err(|error| failed(&error));
         let facts = read.and_then(|file| {

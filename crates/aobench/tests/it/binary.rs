@@ -24,6 +24,12 @@ pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
+/// Lets nobody else read a file with a secret.
+pub(crate) fn keep_private(path: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
 impl RunningNode {
     /// Starts a development node and returns once it listens.
     pub(crate) fn start(data: &Path, port: u16, workers: usize) -> Self {

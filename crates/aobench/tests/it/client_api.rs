@@ -164,11 +164,14 @@ async fn a_file_goes_up_and_comes_down_with_progress() {
     let listen = move |progress: Progress| {
         first.fetch_min(progress.bytes_done, Ordering::AcqRel);
     };
-    assert_eq!(running.client.download(&id, &copy, listen).await.unwrap(), 3_000_000);
+    assert_eq!(running.client.download(&id, &copy, 3_000_000, listen).await.unwrap(), 3_000_000);
     assert!(std::fs::read(&copy).unwrap() == bytes, "the copy differs");
     assert!(fetched.load(Ordering::Acquire) > 2_000_000, "it began anew");
-    let error = running.client.download(&Id::new([9; 32]), &copy, |_| {}).await.unwrap_err();
+    let error = running.client.download(&Id::new([9; 32]), &copy, u64::MAX, |_| {}).await.unwrap_err();
     assert_eq!(error.code(), Some("not-found"));
+    let other = directory.path().join("other.gguf");
+    let error = running.client.download(&id, &other, 2_999_999, |_| {}).await.unwrap_err();
+    assert!(matches!(error, ClientError::TooLarge { bytes: 3_000_000, .. }), "{error}");
 }
 
 #[tokio::test]
@@ -227,4 +230,29 @@ async fn a_server_that_is_no_node_is_named_as_such() {
     let (client, _) = scripted(&[PAGE]).await;
     let error = client.genesis().await.unwrap_err();
     assert!(matches!(&error, ClientError::BadAnswer { url, .. } if url.ends_with("/genesis")), "{error}");
+}
+
+#[tokio::test]
+async fn a_node_that_never_stops_sending_fills_no_disk() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut question = [0; 4096];
+                let _ = stream.read(&mut question).await;
+                // Its length is not announced, and there is no end.
+                let mut sent = stream.write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n").await;
+                while sent.is_ok() {
+                    sent = stream.write_all(&[b'x'; 8_192]).await;
+                }
+            });
+        }
+    });
+    let directory = tempfile::tempdir().unwrap();
+    let client = Client::new(&url, None).unwrap();
+    let path = directory.path().join("model.gguf");
+    let error = client.download(&Id::new([9; 32]), &path, 5_000_000, |_| {}).await.unwrap_err();
+    assert!(matches!(error, ClientError::TooLarge { bytes_max: 5_000_000, .. }), "{error}");
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0, "nothing of it is kept");
 }

@@ -95,6 +95,9 @@ fn a_wallet_is_never_overwritten() {
     {
         use std::os::unix::fs::PermissionsExt as _;
         assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o640)).unwrap();
+        let exposed = run(&["wallet", "address", path]);
+        assert!(!exposed.status.success() && text(&exposed.stderr).contains("chmod 600"), "{}", text(&exposed.stderr));
     }
 }
 

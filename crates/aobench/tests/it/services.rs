@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::binary::{AOBENCH, RunningNode, free_port, repository, shared_data};
+use crate::binary::{AOBENCH, RunningNode, free_port, keep_private, repository, shared_data};
 
 const KEY: &str = "a-key-of-enough-letters";
 
@@ -30,6 +30,7 @@ impl Serving {
     fn start(node: &RunningNode, data: &Path, model: &Path, kinds: &str) -> Self {
         let keys = data.join("keys");
         std::fs::write(&keys, format!("# for this test\n{KEY}\n")).unwrap();
+        keep_private(&keys);
         let address = format!("127.0.0.1:{}", free_port());
         let child = Command::new(AOBENCH)
             .args(["--url", &node.url, "worker", "--type", kinds, "--serve", &address, "--model"])

@@ -10,7 +10,7 @@ use ao::{Id, Tags, Wallet};
 use client::{Client, InboxMessage};
 use inference::gguf::Facts;
 
-use crate::binary::{AOBENCH, RunningNode, free_port, repository};
+use crate::binary::{AOBENCH, RunningNode, free_port, keep_private, repository};
 
 /// A worker daemon in a process of its own. Killed, without warning, when dropped.
 struct RunningWorker(Child);
@@ -110,6 +110,7 @@ async fn life_of_a_worker() {
     let second_model = upload(&requester.client, &demo_model(4)).await;
     let wallet = Wallet::generate(WalletKind::Ed25519).unwrap();
     std::fs::write(data.path().join("wallet.json"), wallet.to_jwk().as_bytes()).unwrap();
+    keep_private(&data.path().join("wallet.json"));
 
     // It is there before its owner has let it in.
     let url = node.url.clone();

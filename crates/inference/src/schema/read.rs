@@ -265,6 +265,9 @@ impl<'a> Reader<'a> {
             return Err(SchemaError::Unsupported { at: place(at), what: format!("the $ref {target}") });
         };
         let found = self.source.pointer(pointer).ok_or_else(|| unusable(at, &format!("{target} is not there")))?;
+        if self.open.len() == SCHEMA_DEPTH_MAX as usize {
+            return Err(unusable(at, &format!("more than {SCHEMA_DEPTH_MAX} references lie in each other")));
+        }
         self.open.push(target);
         let node = self.schema(found, pointer)?;
         self.open.pop();

@@ -117,3 +117,16 @@ fn what_is_not_supported_is_refused_by_its_name_and_place() {
         assert!(error.contains(part), "{source}: {error}");
     }
 }
+
+#[test]
+fn a_long_chain_of_references_is_refused_and_ends_nothing() {
+    let chain = |links: usize| {
+        let mut named: serde_json::Map<String, serde_json::Value> =
+            (0..links).map(|link| (format!("a{link}"), json!({ "$ref": format!("#/$defs/a{}", link + 1) }))).collect();
+        named.insert(format!("a{links}"), json!({ "type": "null" }));
+        json!({ "$ref": "#/$defs/a0", "$defs": named })
+    };
+    assert!(Schema::new(chain(10)).unwrap().fits("null"));
+    let error = Schema::new(chain(2_000)).unwrap_err().to_string();
+    assert!(error.contains("references lie in each other"), "{error}");
+}

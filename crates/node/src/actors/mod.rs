@@ -5,6 +5,7 @@
 mod model;
 mod stored_data;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -160,9 +161,14 @@ impl Shared {
     }
 
     fn tags_and_data(&self, message: &Message) -> (Tags, Vec<u8>) {
+        // What a stranger uploaded must not end the thread that answers everybody, now and at each restart.
+        let guarded = |answer: &dyn Fn() -> Answer| {
+            let failed = |_| Err("looking at it failed in an unforeseen way, which is a defect of the node".to_owned());
+            catch_unwind(AssertUnwindSafe(answer)).unwrap_or_else(failed)
+        };
         let (name, subject, answer) = match message.action() {
-            "Inspect-Model" => ("Model-Facts", "Model", self.models.facts(message, &self.parts.gateway)),
-            "Read-Data" => ("Data-Content", "Data-Tx", stored_data::content(message, &self.parts.gateway)),
+            "Inspect-Model" => ("Model-Facts", "Model", guarded(&|| self.models.facts(message, &self.parts.gateway))),
+            "Read-Data" => ("Data-Content", "Data-Tx", guarded(&|| stored_data::content(message, &self.parts.gateway))),
             other => (
                 "Node-Error",
                 "Action",

@@ -65,6 +65,19 @@ pub(crate) enum GatewayError {
     /// Too many uploads in parts.
     #[error("too many uploads in parts are under way: try again in a few minutes, or upload in one request")]
     TooManyParts,
+    /// A part that lies far beyond those that came.
+    #[error(
+        "a part at {offset} comes too early: {received} bytes have come, and a part may lie {ahead_max} beyond them; send \
+         the parts about in their order"
+    )]
+    PartAhead {
+        /// Where it begins.
+        offset: u64,
+        /// Bytes that have come.
+        received: u64,
+        /// How far beyond them a part may lie.
+        ahead_max: u64,
+    },
     /// Not, or no longer, an upload in parts.
     #[error("there is no such upload in parts: it was never begun, took too long, or is being finished")]
     UnknownParts,
@@ -98,6 +111,7 @@ impl GatewayError {
             Self::DiskFull => "disk-full",
             Self::Disk { .. } => "disk",
             Self::TooManyParts => "busy",
+            Self::PartAhead { .. } => "part-ahead",
             Self::UnknownParts => "unknown-upload",
             Self::SlowQuery => "slow-query",
             Self::Index(_) => "index",

@@ -29,10 +29,15 @@ use self::parts::PartUploads;
 pub(crate) use self::query::{Position, Query, TagFilter};
 pub(crate) use self::stored::{Stored, UNKNOWN_TYPE};
 pub(crate) use self::transactions::{Held, Transaction, Transactions};
+use crate::disk::free_bytes;
+use crate::limits::UPLOADS_DISK_BYTES_KEPT;
 
 /// Bytes of all uploads together: the operator's disk is not the world's. An upload that would not fit is refused before
 /// its first byte.
 pub(crate) const TOTAL_BYTES_MAX: u64 = 1024 * 1024 * 1024 * 1024;
+
+/// Bytes that are set aside at a time for an upload that comes.
+const RESERVED_STEP_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Names of files that are being received begin with this; what is found at the start was left by a crash.
 const RECEIVING_PREFIX: &str = "receiving-";
@@ -44,12 +49,14 @@ pub(crate) struct GatewayLimits {
     pub item_bytes_max: u64,
     /// Bytes of all items.
     pub total_bytes_max: u64,
+    /// Bytes of the disk that no upload may use.
+    pub disk_bytes_kept: u64,
 }
 
 impl GatewayLimits {
     /// The limits of a gateway that takes items up to that size.
     pub(crate) fn new(item_bytes_max: u64) -> Self {
-        Self { item_bytes_max, total_bytes_max: TOTAL_BYTES_MAX }
+        Self { item_bytes_max, total_bytes_max: TOTAL_BYTES_MAX, disk_bytes_kept: UPLOADS_DISK_BYTES_KEPT }
     }
 }
 
@@ -111,16 +118,31 @@ impl Gateway {
         self.files.join(id.to_hex())
     }
 
-    /// Sets bytes aside for an upload, or says that there is no room.
+    /// Sets bytes aside for an upload, or says that there is no room. What the log and the processes need of the disk is
+    /// left to them: without it the node stops.
     fn reserve(&self, bytes: u64) -> Result<Reservation<'_>, GatewayError> {
-        if bytes > self.limits.item_bytes_max {
-            return Err(GatewayError::TooLarge { bytes, bytes_max: self.limits.item_bytes_max });
-        }
+        self.check_room(bytes)?;
         let fits = |held: u64| held.checked_add(bytes).filter(|sum| *sum <= self.limits.total_bytes_max);
         match self.bytes.fetch_update(Ordering::AcqRel, Ordering::Acquire, fits) {
             Ok(_) => Ok(Reservation { gateway: self, bytes }),
             Err(held) => Err(GatewayError::Full { bytes, held, bytes_max: self.limits.total_bytes_max }),
         }
+    }
+
+    /// Whether an upload of so many bytes would fit now; nothing is set aside for it.
+    fn check_room(&self, bytes: u64) -> Result<(), GatewayError> {
+        if bytes > self.limits.item_bytes_max {
+            return Err(GatewayError::TooLarge { bytes, bytes_max: self.limits.item_bytes_max });
+        }
+        let held = self.bytes.load(Ordering::Acquire);
+        if held.saturating_add(bytes) > self.limits.total_bytes_max {
+            return Err(GatewayError::Full { bytes, held, bytes_max: self.limits.total_bytes_max });
+        }
+        let free = free_bytes(&self.files).map_err(|error| GatewayError::disk("looking at the disk", error))?;
+        if free.saturating_sub(bytes) < self.limits.disk_bytes_kept {
+            return Err(GatewayError::DiskFull);
+        }
+        Ok(())
     }
 }
 
@@ -136,6 +158,18 @@ struct Reservation<'a> {
 }
 
 impl Reservation<'_> {
+    /// Sets aside what so many bytes need, of `stated` in all: what is only announced takes nothing from others.
+    fn cover(&mut self, received: u64, stated: u64) -> Result<(), GatewayError> {
+        if received <= self.bytes {
+            return Ok(());
+        }
+        let wanted = received.saturating_add(RESERVED_STEP_BYTES).min(stated).max(received);
+        let more = self.gateway.reserve(wanted - self.bytes)?;
+        self.bytes = wanted;
+        more.keep();
+        Ok(())
+    }
+
     /// The bytes are now those of a stored item.
     fn keep(self) {
         std::mem::forget(self);

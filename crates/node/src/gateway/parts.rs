@@ -19,6 +19,10 @@ const OPEN_MAX: usize = 64;
 /// After so long without a part, or without a question, an upload in parts is forgotten when another one needs its place.
 const IDLE_MAX: Duration = Duration::from_mins(10);
 
+/// How far beyond what has come a part may lie: clients send a few parts at a time. Room is set aside up to the end of
+/// the last part, and one byte far out must not take it from everybody.
+const AHEAD_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
 /// Bytes of the file that are read at a time.
 const PIECE_BYTES: usize = 128 * 1024;
 
@@ -36,8 +40,8 @@ struct PartUpload {
 
 #[derive(Debug)]
 enum State {
-    /// Parts come; so many bytes are set aside for it.
-    Open { file: NamedTempFile, length: u64 },
+    /// Parts come: how many bytes did, and how many are set aside for it.
+    Open { file: NamedTempFile, received: u64, length: u64 },
     /// It is being verified.
     Verifying,
     /// It is an upload.
@@ -66,22 +70,25 @@ impl Gateway {
         let mut id = [0; 32];
         getrandom::fill(&mut id).map_err(|error| failed(std::io::Error::other(error.to_string())))?;
         let file = tempfile::Builder::new().prefix(RECEIVING_PREFIX).tempfile_in(&self.files).map_err(failed)?;
+        self.forget_idle_parts();
         let mut open = self.parts.open();
-        if open.len() >= OPEN_MAX {
-            open.retain(|_, upload| {
-                let is_kept = upload.touched.elapsed() < IDLE_MAX || matches!(upload.state, State::Verifying);
-                if !is_kept && let State::Open { length, .. } = &upload.state {
-                    self.bytes.fetch_sub(*length, Ordering::AcqRel);
-                }
-                is_kept
-            });
-        }
         if open.len() >= OPEN_MAX {
             return Err(GatewayError::TooManyParts);
         }
-        let upload = PartUpload { state: State::Open { file, length: 0 }, touched: Instant::now() };
+        let upload = PartUpload { state: State::Open { file, received: 0, length: 0 }, touched: Instant::now() };
         open.insert(Id::new(id), upload);
         Ok(Id::new(id))
+    }
+
+    /// Forgets the uploads in parts for which nothing came for long, and gives back what was set aside for them.
+    pub(super) fn forget_idle_parts(&self) {
+        self.parts.open().retain(|_, upload| {
+            let is_kept = upload.touched.elapsed() < IDLE_MAX || matches!(upload.state, State::Verifying);
+            if !is_kept && let State::Open { length, .. } = &upload.state {
+                self.bytes.fetch_sub(*length, Ordering::AcqRel);
+            }
+            is_kept
+        });
     }
 
     /// Writes a part where it belongs. Room is set aside up to its end.
@@ -89,12 +96,18 @@ impl Gateway {
         let failed = |source| GatewayError::disk("writing an upload", source);
         let mut open = self.parts.open();
         let upload = open.get_mut(id).ok_or(GatewayError::UnknownParts)?;
-        let State::Open { file, length } = &mut upload.state else { return Err(GatewayError::UnknownParts) };
+        let State::Open { file, received, length } = &mut upload.state else {
+            return Err(GatewayError::UnknownParts);
+        };
         upload.touched = Instant::now();
         let end = offset.saturating_add(bytes.len() as u64);
         if end > self.limits.item_bytes_max {
             return Err(GatewayError::TooLarge { bytes: end, bytes_max: self.limits.item_bytes_max });
         }
+        if offset > received.saturating_add(AHEAD_BYTES_MAX) {
+            return Err(GatewayError::PartAhead { offset, received: *received, ahead_max: AHEAD_BYTES_MAX });
+        }
+        *received = received.saturating_add(bytes.len() as u64);
         if end > *length {
             self.reserve(end - *length)?.keep();
             *length = end;
@@ -143,7 +156,7 @@ impl Gateway {
         let mut open = self.parts.open();
         let upload = open.get_mut(id).ok_or(GatewayError::UnknownParts)?;
         match std::mem::replace(&mut upload.state, State::Verifying) {
-            State::Open { file, length } => Ok(Ok((file, length))),
+            State::Open { file, length, .. } => Ok(Ok((file, length))),
             State::Verifying => Err(GatewayError::UnknownParts),
             State::Finished(stored) => {
                 upload.state = State::Finished(stored.clone());

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 use super::index::IndexRow;
 use super::unpack::{is_bundle, unpack};
-use super::{Gateway, GatewayError, RECEIVING_PREFIX, Stored};
+use super::{Gateway, GatewayError, RECEIVING_PREFIX, Reservation, Stored};
 
 /// Pieces that wait between the network and the disk. A slow disk slows the sender down instead of filling memory.
 pub(super) const PIECES_WAITING_MAX: usize = 4;
@@ -72,14 +72,16 @@ impl Gateway {
         stated: u64,
         received_ms: u64,
     ) -> Result<Upload, GatewayError> {
-        let reservation = self.reserve(stated)?;
+        self.forget_idle_parts();
+        self.check_room(stated)?;
+        let mut reservation = self.reserve(0)?;
         let (header, begin) = read_header(&mut pieces, stated)?;
         let row = IndexRow::of(&header, stated.saturating_sub(header.data_offset() as u64));
         if let Some(stored) = self.find(&header.id())? {
             return Ok(Upload { stored, fresh: false });
         }
         let is_a_bundle = is_bundle(&header);
-        let file = self.write_verified(&mut pieces, header, &begin, stated)?;
+        let file = self.write_verified(&mut pieces, header, &begin, (stated, &mut reservation))?;
         let within = if is_a_bundle { unpack(&mut reopened(&file)?, &row)? } else { Vec::new() };
         let path = self.path(&row.id);
         file.persist(&path).map_err(|error| GatewayError::disk("naming an upload", error.error))?;
@@ -98,7 +100,7 @@ impl Gateway {
         pieces: &mut mpsc::Receiver<P>,
         header: ItemHeader,
         begin: &[u8],
-        stated: u64,
+        (stated, reservation): (u64, &mut Reservation<'_>),
     ) -> Result<NamedTempFile, GatewayError> {
         let failed = |source| GatewayError::disk("writing an upload", source);
         let offset = header.data_offset();
@@ -107,12 +109,14 @@ impl Gateway {
         file.as_file().write_all(begin).map_err(failed)?;
         verifier.update(&begin[offset..]);
         let mut received = begin.len() as u64;
+        reservation.cover(received, stated)?;
         while let Some(piece) = pieces.blocking_recv() {
             let piece = piece.as_ref();
             received += piece.len() as u64;
             if received > stated {
                 return Err(GatewayError::Longer { stated });
             }
+            reservation.cover(received, stated)?;
             file.as_file().write_all(piece).map_err(failed)?;
             verifier.update(piece);
         }

@@ -13,6 +13,10 @@ use tempfile::TempDir;
 use super::receive::{PIECES_WAITING_MAX, Upload};
 use super::{Gateway, GatewayError, GatewayLimits};
 
+fn limits(item_bytes_max: u64, total_bytes_max: u64) -> GatewayLimits {
+    GatewayLimits { item_bytes_max, total_bytes_max, disk_bytes_kept: 0 }
+}
+
 struct Fixture {
     directory: TempDir,
     gateway: Arc<Gateway>,
@@ -21,7 +25,7 @@ struct Fixture {
 
 impl Fixture {
     fn new() -> Self {
-        Self::with(GatewayLimits { item_bytes_max: 1024 * 1024, total_bytes_max: 3 * 1024 * 1024 })
+        Self::with(limits(1024 * 1024, 3 * 1024 * 1024))
     }
 
     fn with(limits: GatewayLimits) -> Self {
@@ -128,7 +132,7 @@ async fn a_connection_that_breaks_says_so_and_leaves_nothing() {
 
 #[tokio::test]
 async fn a_gateway_holds_no_more_than_it_may() {
-    let fixture = Fixture::with(GatewayLimits { item_bytes_max: 5000, total_bytes_max: 9000 });
+    let fixture = Fixture::with(limits(5000, 9000));
     let (first, second) = (fixture.item(vec![1; 4000]).to_bytes(), fixture.item(vec![2; 4800]).to_bytes());
     fixture.send(&first, first.len()).await.unwrap();
     assert_eq!(fixture.send(&second, second.len()).await.unwrap_err().code(), "gateway-full");
@@ -190,7 +194,7 @@ impl Drop for CountedPiece {
 async fn two_hundred_megabytes_cost_the_memory_of_a_few_pieces() {
     const PIECE: usize = 256 * 1024;
     const PIECES: usize = 800;
-    let limits = GatewayLimits { item_bytes_max: 1 << 30, total_bytes_max: 1 << 30 };
+    let limits = limits(1 << 30, 1 << 30);
     let fixture = Fixture::with(limits);
     let length = (PIECE * PIECES) as u64;
     let data = |index: usize| vec![index as u8; PIECE];
@@ -218,4 +222,36 @@ async fn two_hundred_megabytes_cost_the_memory_of_a_few_pieces() {
         most.load(Ordering::Acquire)
     );
     assert_eq!(alive.load(Ordering::Acquire), 0);
+}
+
+#[tokio::test]
+async fn what_is_only_announced_takes_no_room_from_others() {
+    let fixture = Fixture::with(limits(1 << 30, 1 << 30));
+    // One who announces all there is and sends nothing more than the beginning.
+    let large = fixture.item(vec![b'x'; 5000]).to_bytes();
+    let (sender, receiver) = tokio::sync::mpsc::channel::<Result<Vec<u8>, Infallible>>(1);
+    let gateway = Arc::clone(&fixture.gateway);
+    let pieces =
+        stream::unfold(receiver, |mut receiver| async { receiver.recv().await.map(|piece| (piece, receiver)) });
+    let slow = tokio::spawn(async move { gateway.receive(Box::pin(pieces), 1 << 30, 7).await });
+    sender.send(Ok(large[..2000].to_vec())).await.unwrap();
+    sender.send(Ok(large[2000..3000].to_vec())).await.unwrap();
+    // Parts that lie far out announce as much, and are refused.
+    let parts = fixture.gateway.begin_parts().unwrap();
+    let far = fixture.gateway.put_part(&parts, (1 << 30) - 1, b"x").unwrap_err();
+    assert_eq!(far.code(), "part-ahead");
+    let bytes = fixture.item("y").to_bytes();
+    assert!(fixture.send(&bytes, bytes.len()).await.unwrap().fresh);
+    drop(sender);
+    assert!(slow.await.unwrap().is_err());
+    assert_eq!(fixture.gateway.bytes.load(Ordering::Acquire), bytes.len() as u64, "what was set aside is given back");
+}
+
+#[tokio::test]
+async fn the_disk_is_left_to_the_log() {
+    let fixture = Fixture::with(GatewayLimits { disk_bytes_kept: u64::MAX, ..limits(1 << 30, 1 << 30) });
+    let bytes = fixture.item("x").to_bytes();
+    assert_eq!(fixture.send(&bytes, bytes.len()).await.unwrap_err().code(), "disk-full");
+    let parts = fixture.gateway.begin_parts().unwrap();
+    assert_eq!(fixture.gateway.put_part(&parts, 0, b"x").unwrap_err().code(), "disk-full");
 }

@@ -4,33 +4,66 @@ use axum::body::{Body, Bytes};
 use axum::http::header::CONTENT_LENGTH;
 use axum::http::{HeaderMap, StatusCode};
 use futures_util::{Stream, StreamExt as _, stream};
-use tokio::time::Instant;
+use tokio::sync::SemaphorePermit;
+use tokio::time::{Duration, Instant};
 
 use super::error::{HttpError, item_too_large};
-use super::limits::{BODY_BYTES_PER_SECOND_MIN, DISCARDED_BYTES_MAX, STANDSTILL};
+use super::limits::{BODY_BYTES_PER_SECOND_MIN, BODY_WAIT, DISCARDED_BYTES_MAX, STANDSTILL};
 use super::state::Shared;
 
 /// Bytes in which body memory is counted: a semaphore counts in u32.
 const UNIT_BYTES: usize = 1024;
 
-/// The pieces of a body, or the reason why they ended early: the connection broke, stood still, or was slower than is
-/// waited for.
-pub(crate) fn pieces(body: Body) -> impl Stream<Item = Result<Bytes, String>> + Unpin + Send {
-    let begin = (body.into_data_stream(), Instant::now(), 0_u64);
-    Box::pin(stream::try_unfold(begin, |(mut data, started, received)| async move {
+/// The pieces of a body, or the reason why they ended early: the connection broke, stood still, or brought less than
+/// `bytes_per_second_min` over a while. Only the time counts in which the sender is waited for.
+pub(crate) fn pieces(
+    body: Body,
+    bytes_per_second_min: u64,
+) -> impl Stream<Item = Result<Bytes, String>> + Unpin + Send {
+    let begin = (body.into_data_stream(), Duration::ZERO, 0_u64);
+    Box::pin(stream::try_unfold(begin, move |(mut data, waited, received)| async move {
+        let asked = Instant::now();
         let piece = match tokio::time::timeout(STANDSTILL, data.next()).await {
             Ok(None) => return Ok(None),
             Ok(Some(Ok(piece))) => piece,
             Ok(Some(Err(error))) => return Err(format!("the connection failed: {error}")),
             Err(_) => return Err(format!("nothing came for {} s", STANDSTILL.as_secs())),
         };
-        let received = received + piece.len() as u64;
-        let seconds = started.elapsed().as_secs();
-        if seconds > STANDSTILL.as_secs() && received < seconds * BODY_BYTES_PER_SECOND_MIN {
-            return Err(format!("it came slower than {BODY_BYTES_PER_SECOND_MIN} bytes a second"));
+        let (waited, received) = (waited + asked.elapsed(), received + piece.len() as u64);
+        if waited < STANDSTILL {
+            return Ok(Some((piece, (data, waited, received))));
         }
-        Ok(Some((piece, (data, started, received))))
+        // Anew for each while: what came fast at first must not pay for hours of nearly nothing.
+        if received < waited.as_secs() * bytes_per_second_min {
+            return Err(format!("it came slower than {bytes_per_second_min} bytes a second"));
+        }
+        Ok(Some((piece, (data, Duration::ZERO, 0))))
     }))
+}
+
+/// Memory for a body, set aside as its bytes come: what is only announced takes nothing from others.
+struct Memory<'a> {
+    shared: &'a Shared,
+    held: Option<SemaphorePermit<'a>>,
+    units: usize,
+}
+
+impl Memory<'_> {
+    /// Sets aside what so many bytes in all need.
+    fn cover(&mut self, bytes: usize) -> Result<(), HttpError> {
+        let units = bytes / UNIT_BYTES + 1;
+        let more = u32::try_from(units.saturating_sub(self.units)).unwrap_or(u32::MAX);
+        if more == 0 {
+            return Ok(());
+        }
+        let permit = self.shared.bodies.try_acquire_many(more).map_err(|_| HttpError::busy("bodies in memory"))?;
+        match &mut self.held {
+            Some(held) => held.merge(permit),
+            held => *held = Some(permit),
+        }
+        self.units = units;
+        Ok(())
+    }
 }
 
 /// The whole body of a message, at most `bytes_max`.
@@ -41,23 +74,26 @@ pub(crate) async fn whole(
     bytes_max: usize,
 ) -> Result<Vec<u8>, HttpError> {
     let stated = content_length(headers)?;
-    let expected = stated.and_then(|stated| usize::try_from(stated).ok()).unwrap_or(bytes_max).min(bytes_max);
-    let units = u32::try_from(expected / UNIT_BYTES + 1).unwrap_or(u32::MAX);
-    let _memory = shared.bodies.try_acquire_many(units).map_err(|_| HttpError::busy("bodies in memory"))?;
-    let mut pieces = pieces(body);
+    let mut memory = Memory { shared, held: None, units: 0 };
+    let end = Instant::now() + BODY_WAIT;
+    let mut pieces = pieces(body, BODY_BYTES_PER_SECOND_MIN);
     let mut whole = Vec::new();
-    while let Some(piece) = pieces.next().await {
-        let piece = piece.map_err(broken)?;
+    loop {
+        let piece = match tokio::time::timeout_at(end, pieces.next()).await {
+            Ok(Some(piece)) => piece.map_err(broken)?,
+            Ok(None) => return Ok(whole),
+            Err(_) => return Err(broken(format!("it was not whole after {} s", BODY_WAIT.as_secs()))),
+        };
         if whole.len() + piece.len() > bytes_max {
             let received = whole.len() + piece.len();
-            drop(whole);
+            drop((whole, memory));
             discard(&mut pieces).await;
             let bytes = stated.and_then(|stated| usize::try_from(stated).ok()).unwrap_or(received);
             return Err(item_too_large(bytes).into());
         }
+        memory.cover(whole.len() + piece.len())?;
         whole.extend_from_slice(&piece);
     }
-    Ok(whole)
 }
 
 /// Reads on for a while without keeping anything: a sender that is still sending does not read the answer.

@@ -93,6 +93,7 @@ impl From<SubmitError> for HttpError {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
             SubmitError::NotAllowed(_) => StatusCode::FORBIDDEN,
+            SubmitError::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
             SubmitError::Busy(_) | SubmitError::Log(_) => StatusCode::SERVICE_UNAVAILABLE,
         };
         Self::new(status, error.code(), error.to_string())
@@ -119,9 +120,10 @@ impl From<ReadError> for HttpError {
             ReadError::UnknownProcess(_) | ReadError::UnknownMessage { .. } | ReadError::UnknownSlot { .. } => {
                 StatusCode::NOT_FOUND
             }
-            ReadError::NotYet { .. } | ReadError::Stopped { .. } | ReadError::Log(LogError::Busy { .. }) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            ReadError::NotYet { .. }
+            | ReadError::Busy(_)
+            | ReadError::Stopped { .. }
+            | ReadError::Log(LogError::Busy { .. }) => StatusCode::SERVICE_UNAVAILABLE,
             ReadError::Log(_) | ReadError::Store { .. } => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self::new(status, error.code(), error.to_string())
@@ -136,6 +138,7 @@ impl From<GatewayError> for HttpError {
             | GatewayError::Bundle(_)
             | GatewayError::Truncated { .. }
             | GatewayError::Longer { .. }
+            | GatewayError::PartAhead { .. }
             | GatewayError::Broken(_) => StatusCode::BAD_REQUEST,
             GatewayError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             GatewayError::TooManyParts => StatusCode::SERVICE_UNAVAILABLE,

@@ -22,7 +22,7 @@ use ao::Id;
 
 use super::error::HttpError;
 use super::extract::{PathId, QueryOf};
-use super::limits::{FILE_PIECE_BYTES, INDEX_WAIT};
+use super::limits::{FILE_PIECE_BYTES, INDEX_WAIT, UPLOAD_BYTES_PER_SECOND_MIN};
 use super::range::{Wanted, wanted};
 use super::scheduler_unit::{self, ScheduleQuery};
 use super::state::{Shared, one_more};
@@ -55,7 +55,7 @@ pub(crate) async fn upload(State(shared): State<Shared>, request: Request<Body>)
         let text = "an upload states its length in the header Content-Length";
         HttpError::new(StatusCode::LENGTH_REQUIRED, "no-length", text)
     })?;
-    let mut pieces = body::pieces(body);
+    let mut pieces = body::pieces(body, UPLOAD_BYTES_PER_SECOND_MIN);
     let received = shared.core.gateway().receive(&mut pieces, stated, shared.core.clock().now_ms()).await;
     if !received.as_ref().is_ok_and(|upload| upload.fresh) {
         // It may have been answered before its last byte; a sender that still sends does not read the answer.

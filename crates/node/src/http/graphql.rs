@@ -18,7 +18,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::body;
 use super::error::HttpError;
 use super::limits::{
-    INDEX_WAIT, QUERY_BYTES_MAX, QUERY_COMPLEXITY_MAX, QUERY_DEPTH_MAX, QUERY_FILTERS_MAX, TRANSACTIONS_MAX,
+    INDEX_WAIT, LOOKUP_COMPLEXITY, QUERY_BYTES_MAX, QUERY_COMPLEXITY_MAX, QUERY_DEPTH_MAX, QUERY_FILTERS_MAX,
+    SEARCH_COMPLEXITY, TRANSACTIONS_MAX,
 };
 use super::state::{Shared, one_more};
 use crate::core::Core;
@@ -43,7 +44,7 @@ pub(crate) async fn query(
     State(shared): State<Shared>,
     request: Request<Body>,
 ) -> Result<Json<async_graphql::Response>, HttpError> {
-    let _request = one_more(&shared.requests, "requests")?;
+    let _query = one_more(&shared.queries, "queries")?;
     let (parts, body) = request.into_parts();
     let bytes = body::whole(&shared, &parts.headers, body, QUERY_BYTES_MAX).await?;
     let request: async_graphql::Request = serde_json::from_slice(&bytes).map_err(|error| {
@@ -84,6 +85,7 @@ struct Query;
 #[Object]
 impl Query {
     /// A transaction by its id.
+    #[graphql(complexity = "LOOKUP_COMPLEXITY + child_complexity")]
     async fn transaction(&self, context: &Context<'_>, id: ID) -> async_graphql::Result<Option<Transaction>> {
         let wanted = Wanted { ids: Some(ids(&[id])), limit: 1, ..Wanted::default() };
         let page = page(context, wanted, signed_parts(&context.look_ahead())).await?;
@@ -91,7 +93,7 @@ impl Query {
     }
 
     /// Transactions in the order of their blocks.
-    #[graphql(complexity = "1 + page_size(first) * child_complexity")]
+    #[graphql(complexity = "SEARCH_COMPLEXITY + page_size(first) * child_complexity")]
     #[expect(clippy::too_many_arguments, reason = "these are the arguments of Arweave's gateways")]
     async fn transactions(
         &self,

@@ -5,8 +5,9 @@ use std::time::Duration;
 /// Connections at one time. Further ones wait in the queue of the operating system.
 pub(crate) const CONNECTIONS_MAX: usize = 2048;
 
-/// Connections of one address at one time: one stranger cannot take them all.
-pub(crate) const CONNECTIONS_PER_ADDRESS_MAX: usize = 1024;
+/// Connections of one address at one time: one stranger cannot take them all, nor all of what follows. A connection from
+/// this machine is not counted; what stands there before the node knows its strangers itself.
+pub(crate) const CONNECTIONS_PER_ADDRESS_MAX: usize = 256;
 
 /// How long the header of a request may take, and how long a connection may be idle between two requests.
 pub(crate) const HEADER_WAIT: Duration = Duration::from_secs(30);
@@ -19,6 +20,12 @@ pub(crate) const STANDSTILL: Duration = Duration::from_secs(30);
 
 /// The slowest body that is read: slower ones hold a connection for nothing.
 pub(crate) const BODY_BYTES_PER_SECOND_MIN: u64 = 1024;
+
+/// The slowest upload that is read: each holds one of [`UPLOADS_MAX`] places, and at this rate a gigabyte takes a day.
+pub(crate) const UPLOAD_BYTES_PER_SECOND_MIN: u64 = 16 * 1024;
+
+/// How long the body of a message may take: ten megabytes over a slow line.
+pub(crate) const BODY_WAIT: Duration = Duration::from_mins(5);
 
 /// Requests that are worked on at one time, waiting ones not counted.
 pub(crate) const REQUESTS_MAX: usize = 512;
@@ -83,6 +90,15 @@ pub(crate) const QUERY_DEPTH_MAX: usize = 16;
 /// Fields that a GraphQL query may ask for, those of each transaction of a page counted: a full page with all fields, and
 /// a few more.
 pub(crate) const QUERY_COMPLEXITY_MAX: usize = 10_000;
+
+/// What a search among the transactions counts beside its fields, so that one request cannot ask for hundreds of them.
+pub(crate) const SEARCH_COMPLEXITY: usize = 1_000;
+
+/// The same of a transaction that is named by its id.
+pub(crate) const LOOKUP_COMPLEXITY: usize = 100;
+
+/// Queries that are worked on at one time: each keeps threads that everybody needs waiting for the one index.
+pub(crate) const QUERIES_MAX: usize = 16;
 
 /// Ids, addresses and values of tags that one query may name.
 pub(crate) const QUERY_FILTERS_MAX: usize = 1000;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -102,14 +102,26 @@ async fn connection(stream: TcpStream, router: Router, mut closed: watch::Receiv
 
 impl Place {
     fn take(address: IpAddr, addresses: &Addresses, permit: OwnedSemaphorePermit) -> Option<Self> {
+        let address = holder(address);
         let mut counts = addresses.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(address).or_insert(0);
-        if *count >= CONNECTIONS_PER_ADDRESS_MAX {
+        if *count >= CONNECTIONS_PER_ADDRESS_MAX && !address.is_loopback() {
             return None;
         }
         *count += 1;
         drop(counts);
         Some(Self { address, addresses: Arc::clone(addresses), _permit: permit })
+    }
+}
+
+/// Who an address belongs to: one who has an address of the newer kind has 2^64 of them.
+fn holder(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) if !address.is_loopback() => {
+            let [one, two, three, four, ..] = address.segments();
+            IpAddr::V6(Ipv6Addr::new(one, two, three, four, 0, 0, 0, 0))
+        }
+        address => address,
     }
 }
 
@@ -133,15 +145,26 @@ mod tests {
     async fn one_address_cannot_take_all_places() {
         let addresses = Addresses::default();
         let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-        let take = |last: u8| {
+        let take = |address: &str| {
             let permit = Arc::clone(&permits).try_acquire_owned().unwrap();
-            Place::take(IpAddr::from([10, 0, 0, last]), &addresses, permit)
+            Place::take(address.parse().unwrap(), &addresses, permit)
         };
-        let mut places: Vec<Place> = std::iter::from_fn(|| take(1)).collect();
+        let mut places: Vec<Place> = std::iter::from_fn(|| take("10.0.0.1")).collect();
         assert_eq!(places.len(), CONNECTIONS_PER_ADDRESS_MAX);
-        assert!(take(2).is_some());
+        assert!(take("::ffff:10.0.0.1").is_none(), "the same address in other words");
+        assert!(take("10.0.0.2").is_some());
         places.pop();
-        assert!(take(1).is_some());
+        assert!(take("10.0.0.1").is_some());
+        places.clear();
+        let mut number = 0_u32;
+        places.extend(std::iter::from_fn(|| {
+            number += 1;
+            take(&format!("2001:db8::{number:x}"))
+        }));
+        assert_eq!(places.len(), CONNECTIONS_PER_ADDRESS_MAX, "one subscriber has many addresses");
+        assert!(take("2001:db8:0:1::1").is_some());
+        places.extend((0..=CONNECTIONS_PER_ADDRESS_MAX).map_while(|_| take("127.0.0.1")));
+        assert_eq!(places.len(), 2 * CONNECTIONS_PER_ADDRESS_MAX + 1, "what runs beside the node is not counted");
         places.clear();
         assert!(addresses.lock().unwrap().is_empty());
         assert_eq!(permits.available_permits(), CONNECTIONS_MAX);

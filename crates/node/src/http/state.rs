@@ -8,7 +8,9 @@ use ao::{Effects, Id, Message};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::error::HttpError;
-use super::limits::{BODIES_BYTES_MAX, DOWNLOADS_MAX, REQUESTS_MAX, RESULT_WAIT, UPLOADS_MAX, WAITING_MAX};
+use super::limits::{
+    BODIES_BYTES_MAX, DOWNLOADS_MAX, QUERIES_MAX, REQUESTS_MAX, RESULT_WAIT, UPLOADS_MAX, WAITING_MAX,
+};
 use crate::core::Core;
 use crate::error::ReadError;
 use crate::pages::Answers;
@@ -31,6 +33,8 @@ pub(crate) struct Inner {
     pub uploads: Arc<Semaphore>,
     /// Downloads.
     pub downloads: Arc<Semaphore>,
+    /// Queries for transactions.
+    pub queries: Arc<Semaphore>,
     /// Bodies in memory, in KiB.
     pub bodies: Semaphore,
     /// What processes answered to pages.
@@ -58,6 +62,7 @@ impl Shared {
                 waiting: semaphore(WAITING_MAX),
                 uploads: semaphore(UPLOADS_MAX),
                 downloads: semaphore(DOWNLOADS_MAX),
+                queries: semaphore(QUERIES_MAX),
                 bodies: Semaphore::new(BODIES_BYTES_MAX / 1024),
                 answers: Answers::default(),
                 stopping,

@@ -127,7 +127,7 @@ fn attempt(
 ) -> Result<Result<Effects, String>, String> {
     run(file, "SAVEPOINT message")?;
     let accept = |effects| {
-        let mut effects = within_limits(effects, hops)?;
+        let mut effects = within_limits(effects, hops, &identity.program)?;
         published::publish(file.connection(), &std::mem::take(&mut effects.patches))
             .map_err(|error| error.to_string())?;
         Ok(effects)
@@ -175,13 +175,13 @@ pub(crate) fn dry_run(
 }
 
 /// How many records the effects become in the logs of others.
-fn sends(effects: &Effects) -> usize {
+pub(crate) fn sends(effects: &Effects) -> usize {
     let assigned: usize = effects.assignments.iter().map(|assigned| assigned.processes.len()).sum();
     effects.messages.len() + effects.spawns.len() + assigned
 }
 
 /// Effects that are over a limit of the node are a fault.
-fn within_limits(effects: Effects, hops: u8) -> Result<Effects, String> {
+fn within_limits(effects: Effects, hops: u8, program: &Program) -> Result<Effects, String> {
     let count = sends(&effects);
     let size = |tags: &ao::Tags, data: &[u8], anchor: &str| {
         data.len() + anchor.len() + tags.iter().map(|tag| tag.name.len() + tag.value.len()).sum::<usize>()
@@ -195,8 +195,11 @@ fn within_limits(effects: Effects, hops: u8) -> Result<Effects, String> {
     if bytes > limits::OUTBOX_BYTES_MAX {
         return Err(format!("the answer has {bytes} bytes, and may have {}", limits::OUTBOX_BYTES_MAX));
     }
-    if count > 0 && hops >= limits::HOPS_MAX {
-        return Err(format!("the chain of messages is {hops} long, and may be {}", limits::HOPS_MAX));
+    let (hops_max, more) = (program.hops_max(), program.hops_of(count));
+    if count > 0 && hops.saturating_add(more) > hops_max {
+        return Err(format!(
+            "the chain of messages counts {hops}, {count} more messages count {more}, and it may count {hops_max}"
+        ));
     }
     Ok(effects)
 }

@@ -190,6 +190,13 @@ impl Entry {
         }
     }
 
+    /// Closes its file, whatever it is in the middle of: that is undone. For after a defect.
+    pub(super) fn discard_file(&self) {
+        *self.file.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.file.clear_poison();
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// What is fixed about it, if it was read already.
     pub(super) fn known(&self) -> Option<Arc<Information>> {
         self.information.get().cloned()

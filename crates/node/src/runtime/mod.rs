@@ -11,6 +11,7 @@ mod recent;
 mod turn;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -27,6 +28,7 @@ use crate::metrics::Metrics;
 use crate::outbox::Outbox;
 use crate::wasm::Image;
 
+pub(crate) use apply::sends;
 pub(crate) use entry::{Entry, Information};
 pub(crate) use process_file::{ProcessFiles, ResultReader, Sending, path};
 pub(crate) use program::Programs;
@@ -219,7 +221,11 @@ impl Shared {
     /// Serves processes until the node stops.
     fn run(&self) {
         while let Some(entry) = self.next() {
-            let outcome = self.turn(&entry);
+            // A defect stops the process that met it, and not the thread that serves all of them.
+            let outcome = catch_unwind(AssertUnwindSafe(|| self.turn(&entry))).unwrap_or_else(|_| {
+                entry.discard_file();
+                Err("it failed in an unforeseen way; the log of the node says where".to_owned())
+            });
             if let Err(reason) = &outcome {
                 tracing::error!(process = %entry.process(), %reason, "the process stopped");
                 entry.stop(reason);

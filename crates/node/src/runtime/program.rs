@@ -1,14 +1,19 @@
 //! What a process can run: a native module, or a WebAssembly module of AO.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use ao::{Effects, Message, MessageKind, Tags};
-use processes::{Env, Module, Publication, module_by_id, module_by_name, module_id};
+use processes::{Env, Fault, Module, Publication, module_by_id, module_by_name, module_id};
 
 use super::process_file::ProcessFile;
 use crate::console;
 use crate::gateway::{AddedModule, Gateway};
+use crate::limits;
 use crate::wasm::{self, Failure};
+
+/// What a sender reads whose message brought a handler down. It is the same on every replay.
+const DEFECT: &str = "the handler failed in an unforeseen way, which is a defect of the module; nothing was changed";
 
 /// What a process runs.
 pub(crate) enum Program {
@@ -131,6 +136,22 @@ impl Program {
         }
     }
 
+    /// The length of a chain of messages at which it sends nothing more.
+    pub(super) const fn hops_max(&self) -> u8 {
+        match self {
+            Self::Native(_) => limits::HOPS_NATIVE_MAX,
+            Self::Wasm(_) => limits::HOPS_MAX,
+        }
+    }
+
+    /// By how much a chain is longer with so many messages that it sends for one.
+    pub(super) const fn hops_of(&self, messages: usize) -> u8 {
+        match self {
+            Self::Native(_) => 1,
+            Self::Wasm(_) => limits::hops_of(messages),
+        }
+    }
+
     /// What a native module publishes.
     pub(super) fn publications(&self) -> Option<&'static [Publication]> {
         match self {
@@ -162,14 +183,17 @@ impl Program {
         match self {
             Self::Wasm(process) => process.handle(message, accept),
             Self::Native(module) => {
-                let outcome = file.database.handle(|store| {
-                    if message.kind == MessageKind::Spawn {
-                        module.spawn(store, message, env)
-                    } else {
-                        console::handle(*module, store, message, env)
-                    }
-                });
-                match outcome {
+                // Whoever finds a message that brings a handler down must not end its thread, now and at each restart.
+                let outcome = catch_unwind(AssertUnwindSafe(|| {
+                    file.database.handle(|store| {
+                        if message.kind == MessageKind::Spawn {
+                            module.spawn(store, message, env)
+                        } else {
+                            console::handle(*module, store, message, env)
+                        }
+                    })
+                }));
+                match outcome.unwrap_or_else(|_| Err(Fault::Refused(DEFECT.to_owned()))) {
                     Err(fault) if fault.is_of_the_machine() => Err(Failure::Machine(fault.to_string())),
                     Err(fault) => Err(Failure::Message(fault.to_string())),
                     Ok(effects) => accept(effects).map_err(Failure::Message),

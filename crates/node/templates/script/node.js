@@ -83,7 +83,11 @@ function keep (file, upload) {
  * A wallet that signs whole items is given the whole file. The id of the upload.
  */
 export async function upload (key, file, progress) {
-  const tags = [['Content-Type', 'application/x-gguf'], ['Name', file.name.replace(/\.gguf$/i, '')]]
+  const tags = [
+    ['Content-Type', 'application/x-gguf'], ['Name', file.name.replace(/\.gguf$/i, '')],
+    // Nobody who sees the upload and is quicker can enter it.
+    ['Participant', key.address]
+  ]
   if (key.signItem) return uploadWhole(key, file, tags, progress)
   let state = resumed(file, key)
   if (state) {

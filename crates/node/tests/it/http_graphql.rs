@@ -144,8 +144,14 @@ async fn queries_that_ask_for_too_much_or_make_no_sense_are_refused() {
     let page = "transactions(first: 100) { edges { node { id tags { name } } } }";
     let many: Vec<String> = (0..50).map(|number| format!("q{number}: {page}")).collect();
     let ids = vec![Id::new([1; 32]).to_string(); 1001];
+    // Each is small, and each is a search.
+    let small: Vec<String> =
+        (0..12).map(|number| format!("q{number}: transactions(first: 1) {{ pageInfo {{ hasNextPage }} }}")).collect();
+    let named: Vec<String> = (0..120).map(|number| format!("q{number}: transaction(id: \"x\") {{ id }}")).collect();
     for (text, variables, reason) in [
         (format!("{{ {} }}", many.join(" ")), json!({}), "too complex"),
+        (format!("{{ {} }}", small.join(" ")), json!({}), "too complex"),
+        (format!("{{ {} }}", named.join(" ")), json!({}), "too complex"),
         (format!("{{ {}id{} }}", "a { ".repeat(40), " }".repeat(40)), json!({}), "recursion"),
         ("{ transactions(after: \"x\") { edges { cursor } } }".to_owned(), json!({}), "no cursor"),
         (

@@ -59,3 +59,29 @@ async fn a_node_in_a_storm_answers_or_says_that_it_is_busy() {
     }
     assert_eq!(running.head().await, head + taken);
 }
+
+#[tokio::test]
+async fn bodies_that_are_only_announced_keep_nobody_out() {
+    let running = Running::start().await;
+    let address = running.node.url().replace("http://", "");
+    let mut held = Vec::new();
+    for _ in 0..100 {
+        let mut stream = TcpStream::connect(&address).await.unwrap();
+        let header = "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 10485760\r\n\r\nx";
+        stream.write_all(header.as_bytes()).await.unwrap();
+        held.push(stream);
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let answer = running.post("/", running.transfer(1, &Id::new([5; 32])).to_bytes()).await;
+    assert_eq!(answer.status, 202, "{}", answer.json);
+    drop(held);
+}
+
+#[tokio::test]
+async fn a_node_whose_disk_is_nearly_full_takes_nothing_new_and_goes_on_with_the_rest() {
+    let running = Running::with(|config| config.limits.disk_bytes_kept = u64::MAX).await;
+    let answer = running.post("/", running.transfer(1, &Id::new([5; 32])).to_bytes()).await;
+    assert_eq!(answer.refusal(), (507, "disk-full"));
+    assert_eq!(running.head().await, 0);
+    assert_eq!(running.get(&format!("/{}/now/total-supply", running.token)).await.body, b"1000");
+}

@@ -8,6 +8,7 @@
     reason = "a test that cannot go on fails, and one that is skipped says so"
 )]
 
+mod chains;
 mod http_documents;
 mod http_gateway;
 mod http_graphql;

@@ -135,3 +135,48 @@ async fn more_processes_than_may_be_in_memory_take_turns() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_that_sends_to_itself_for_ever_stops_and_the_money_that_it_pays_then_is_not_lost() {
+    let Some((place, process)) = aos().await else { return };
+    let spawned = |answer: serde_json::Value| -> Id { answer["processId"].as_str().unwrap().parse().unwrap() };
+    let token = spawned(place.try_spawn("token", Tags::new().with("Ticker", "TEST")).await);
+    let benchmark = spawned(place.try_spawn("benchmark", Tags::new().with("Token", token.to_string())).await);
+    let mint = Tags::new().with("Action", "Mint").with("Quantity", "100").with("Recipient", process.to_string());
+    place.send(token, mint, "").await;
+    place.eval(process, "Rounds = 0; Handlers.add('Round', 'Round', function(m) Rounds = Rounds + 1; Send({ Target = ao.id, Action = 'Round' }) end)").await;
+    place.send(process, Tags::new().with("Action", "Round"), "").await;
+    place.node.idle().await;
+    assert_eq!(place.shows(process, "return Rounds").await, "64");
+    // At every place of a chain near its end: the benchmark cannot use the money, and it comes back.
+    let pay = format!(
+        "Handlers.add('Pay', 'Pay', function(m) local left = tonumber(m.Steps)
+           if left > 0 then Send({{ Target = ao.id, Action = 'Pay', Steps = tostring(left - 1) }}) return end
+           Send({{ Target = '{token}', Action = 'Transfer', Recipient = '{benchmark}', Quantity = '10' }}) end)"
+    );
+    place.eval(process, &pay).await;
+    let balance = async |account: Id| {
+        let tags = Tags::new().with("Action", "Balance").with("Recipient", account.to_string());
+        place.dry_run(token, tags, "").await["Output"]["data"].as_str().unwrap().to_owned()
+    };
+    for steps in 59..=64 {
+        place.send(process, Tags::new().with("Action", "Pay").with("Steps", steps.to_string()), "").await;
+        place.node.idle().await;
+        assert_eq!([balance(process).await, balance(benchmark).await], ["100", "0"], "after {steps} steps");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_program_makes_of_one_message_has_an_end() {
+    let Some((place, process)) = aos().await else { return };
+    let grow = "Grown = 0; Handlers.add('Grow', 'Grow', function(m) Grown = Grown + 1
+        for i = 1, 10 do Send({ Target = ao.id, Action = 'Grow' }) end end)";
+    place.eval(process, grow).await;
+    place.send(process, Tags::new().with("Action", "Grow"), "").await;
+    place.node.idle().await;
+    assert_eq!(
+        place.shows(process, "return Grown").await,
+        "111",
+        "one, ten and a hundred; a thousand send nothing more"
+    );
+}

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::competitor::Competitors;
 use super::pool::{self, FrozenDataset, Pool, Status};
 use super::turn::Turn;
-use super::{settlement, views};
+use super::{payments, settlement, views};
 use crate::limits::{QUESTION_POINTS_MAX, QUESTIONS_MAX, SIGNIFICANCE_QUESTIONS_MAX};
 use crate::payload::{json, only, parsed};
 use crate::{Fault, readable};
@@ -57,9 +57,12 @@ pub(super) fn dataset_error(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
     settlement::refund(turn, &pool, &format!("the dataset refused: {error}"))
 }
 
-/// The node says that there is no such process, or that it does not know what a dataset is asked.
+/// The node says that there is no such process, or that it does not know what it is asked: a dataset, or a token.
 pub(super) fn undeliverable(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
     only(turn.message, &turn.env.node, "the node of this process", "Undeliverable")?;
+    if turn.message.tag("Original-Action") == Some("Transfer") {
+        return payments::transfer_undeliverable(turn);
+    }
     let id: Id = parsed(turn.message, "Reference")?;
     let pool = pool::get(turn.store, &id)?;
     if pool.status != Status::Opening || turn.message.tag("Original-Action") != Some("Freeze-Dataset") {

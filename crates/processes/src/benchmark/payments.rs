@@ -98,6 +98,7 @@ pub(super) fn send_waiting(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
         let mut outgoing = Outgoing::new(transfer.token, "Transfer")
             .tag("Recipient", transfer.participant)
             .tag("Quantity", transfer.quantity)
+            .tag("Notify-Undeliverable", "true")
             .tag(if transfer.kind == "refund" { "X-Refund" } else { "X-Payout" }, &transfer.id);
         if !transfer.reason.is_empty() {
             outgoing.tags.push("X-Error", transfer.reason);
@@ -167,16 +168,33 @@ pub(super) fn debit_notice(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
 pub(super) fn transfer_error(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
     let transfer: Id = parsed(turn.message, "Message-Id")?;
     let error = readable::sentence(required(turn.message, "Error")?);
+    let sent = transferred(turn, &transfer)?;
+    only_its_token(turn, &sent, "Transfer-Error")?;
+    not_paid(turn, &sent, &error)
+}
+
+/// The node says that the token could not handle a transfer, so that nothing of it happened, or that there is no such
+/// process. It is as if the token had refused.
+pub(super) fn transfer_undeliverable(turn: &mut Turn<'_, '_>) -> Result<(), Fault> {
+    let transfer: Id = parsed(turn.message, "Reference")?;
+    let error = turn.message.tag("Error").unwrap_or("there is no such token on this node");
+    let (error, sent) = (readable::sentence(error), transferred(turn, &transfer)?);
+    not_paid(turn, &sent, &error)
+}
+
+/// The payout of which this is the newest transfer.
+fn transferred(turn: &Turn<'_, '_>, transfer: &Id) -> Result<Sent, Fault> {
     let sql = "SELECT id, pool, participant, quantity, token, status FROM payouts WHERE message = ?";
     let sent = turn.store.first(sql, [transfer.to_string()], read_sent)?;
-    let sent = sent.ok_or_else(|| Fault::NotFound { what: "transfer", name: transfer.to_string() })?;
-    only_its_token(turn, &sent, "Transfer-Error")?;
+    sent.ok_or_else(|| Fault::NotFound { what: "transfer", name: transfer.to_string() })
+}
+
+fn not_paid(turn: &mut Turn<'_, '_>, sent: &Sent, error: &str) -> Result<(), Fault> {
     if sent.status != "sent" {
         turn.say(format!("the payout {} is {}", sent.id, sent.status));
         return Ok(());
     }
-    let sql = "UPDATE payouts SET status = 'failed', error = ? WHERE id = ?";
-    turn.store.execute(sql, (&error, &sent.id))?;
+    turn.store.execute("UPDATE payouts SET status = 'failed', error = ? WHERE id = ?", (error, &sent.id))?;
     turn.say_error(format!("the token refused the payout {}: {error}", sent.id));
     Ok(())
 }

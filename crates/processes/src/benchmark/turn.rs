@@ -9,11 +9,12 @@ use crate::limits::OUTGOING_MAX;
 pub(super) type Turn<'a, 'store> = crate::turn::Turn<'a, 'store, Settings>;
 
 impl Turn<'_, '_> {
-    /// Sends a message; the identity that it will have.
+    /// Sends a message whose `Reference` is the identity that it will have, so that whatever comes back names it; that
+    /// identity.
     pub(super) fn send_known(&mut self, outgoing: Outgoing) -> Id {
-        let index = self.effects.messages.len() as u32;
-        self.send(outgoing);
-        Message::pushed_id(&self.env.process, self.message.slot, index)
+        let id = Message::pushed_id(&self.env.process, self.message.slot, self.effects.messages.len() as u32);
+        self.send(outgoing.tag("Reference", id));
+        id
     }
 
     /// How many more messages fit.

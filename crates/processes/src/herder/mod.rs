@@ -37,7 +37,7 @@ use turn::Turn;
 /// The actions of a herder, for the error that names them.
 const ACTIONS: &str = "Register-Worker, Heartbeat, Unregister-Worker, Inference, Inference-Response, Info, \
                        Worker-Statistic, Allow-Worker, Forbid-Worker, loadModel, setMaxTokens, setSystemPrompt, \
-                       Credit-Notice, Debit-Notice, Transfer-Error";
+                       Retry-Payments, Credit-Notice, Debit-Notice, Transfer-Error";
 
 /// The herder module.
 #[derive(Debug, Clone, Copy)]
@@ -94,6 +94,8 @@ impl Turn<'_, '_> {
             "Credit-Notice" => self.credit_notice(),
             "Debit-Notice" => self.debit_notice(),
             "Transfer-Error" => self.transfer_error(),
+            "Undeliverable" => self.undeliverable(),
+            "Retry-Payments" => self.retry_refused(),
             "Wake" if self.is_tick() => self.wake(),
             other => Err(Fault::UnknownAction { action: quoted(other), known: ACTIONS.to_owned() }),
         }

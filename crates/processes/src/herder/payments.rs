@@ -139,6 +139,8 @@ impl Turn<'_, '_> {
         let message = Outgoing::new(token, "Transfer")
             .tag("Recipient", recipient)
             .tag("Quantity", quantity)
+            .tag("Reference", transfer)
+            .tag("Notify-Undeliverable", "true")
             .tag("X-Payment", notice);
         self.send(match reason {
             None => message,
@@ -163,11 +165,33 @@ impl Turn<'_, '_> {
         let token = self.settings.token.unwrap_or_default();
         only(self.message, &token, "the configured token", "Transfer-Error")?;
         let transfer: Id = parsed_tag(self.message, "Message-Id")?;
+        self.not_paid(&transfer)
+    }
+
+    /// `Undeliverable`: the node says that the token could not handle a payment, so that nothing of it happened, or that
+    /// there is no such process. It is as if the token had refused.
+    pub(super) fn undeliverable(&mut self) -> Result<(), Fault> {
+        only(self.message, &self.env.node, "the node of this process", "Undeliverable")?;
+        let transfer: Id = parsed_tag(self.message, "Reference")?;
+        self.not_paid(&transfer)
+    }
+
+    fn not_paid(&mut self, transfer: &Id) -> Result<(), Fault> {
         let sql = "UPDATE payments SET state = 'failed', retry_ms = iif(attempts < ?2, ?3, NULL)
                    WHERE transfer = ?1 AND state = 'sent'";
         let retry_ms = self.table_time_ms() + PAYMENT_RETRY_MS;
         let known = self.store.execute(sql, params![transfer.to_string(), PAYMENT_ATTEMPTS_MAX, retry_ms])? > 0;
         self.say(if known { "the payment is tried again later" } else { "no payment of this herder" });
+        Ok(())
+    }
+
+    /// `Retry-Payments`: the owner lets payments be sent again that the token refused as often as the clock tries.
+    pub(super) fn retry_refused(&mut self) -> Result<(), Fault> {
+        self.only_owner("Retry-Payments")?;
+        let now_ms = self.table_time_ms();
+        let again = self.store.execute("UPDATE payments SET retry_ms = ?1 WHERE state = 'failed'", [now_ms])?;
+        self.retry_payments()?;
+        self.say(format!("{again} payments are sent again"));
         Ok(())
     }
 

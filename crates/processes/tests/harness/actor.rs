@@ -50,7 +50,8 @@ impl World {
         Some(answer)
     }
 
-    pub(super) fn undeliverable(&mut self, letter: &Letter) -> Option<Letter> {
+    /// What the node says of a message that has no receiver, or could not be handled, if its sender asked to be told.
+    pub(super) fn undeliverable(&mut self, letter: &Letter, fault: Option<&str>) -> Option<Letter> {
         let notified = letter.kind == MessageKind::Pushed && !self.stand_ins.contains(&letter.target);
         if !notified || letter.tag("Notify-Undeliverable") != Some("true") {
             return None;
@@ -60,6 +61,9 @@ impl World {
         let mut answer = self.fact(letter, &pairs);
         if let Some(reference) = letter.tag("Reference") {
             answer.tags.push("Reference", reference);
+        }
+        if let Some(fault) = fault {
+            answer.tags.push("Error", fault.chars().take(500).collect::<String>());
         }
         Some(answer)
     }

@@ -294,13 +294,18 @@ impl World {
         self.deliveries += 1;
         assert!(self.deliveries < DELIVERIES_MAX, "the world does not come to rest: {letter:?}");
         let outcome = if self.processes.contains_key(&letter.target) {
-            self.deliver_to_process(letter)
+            let outcome = self.deliver_to_process(letter.clone());
+            if let Some(Err(fault)) = &outcome {
+                let undeliverable = self.undeliverable(&letter, Some(fault));
+                self.queue.extend(undeliverable);
+            }
+            outcome
         } else if letter.target == self.node {
             let answer = self.node_answers(&letter);
             self.queue.extend(answer);
             None
         } else {
-            let undeliverable = self.undeliverable(&letter);
+            let undeliverable = self.undeliverable(&letter, None);
             self.inboxes.entry(letter.target).or_default().push(letter);
             self.queue.extend(undeliverable);
             None

@@ -33,6 +33,7 @@ use super::cache::CachedModel;
 use super::call::{Answered, Asked, Call, Listener};
 use super::desk::Blame;
 use super::job::Work;
+use crate::session::only_its_owners;
 
 /// Bytes of a request.
 const BODY_BYTES_MAX: usize = 1 << 20;
@@ -70,6 +71,7 @@ impl Serving {
     pub(crate) fn new(address: SocketAddr, key_file: &Path) -> anyhow::Result<Self> {
         let text = std::fs::read_to_string(key_file)
             .with_context(|| format!("the keys in {} cannot be read", key_file.display()))?;
+        only_its_owners(key_file)?;
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
         let keys: Vec<&str> = lines.collect();
         if keys.is_empty() {
@@ -236,9 +238,16 @@ mod tests {
 
     #[test]
     fn a_file_without_a_usable_key_serves_nobody() {
+        use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys");
         let address = "127.0.0.1:0".parse().unwrap();
+        std::fs::write(&path, "sixteen-letters-1\n").unwrap();
+        let mode = |mode| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        mode(0o644);
+        let error = Serving::new(address, &path).unwrap_err().to_string();
+        assert!(error.contains("chmod 600"), "{error}");
+        mode(0o600);
         for (text, part) in [("", "no key"), ("# a remark\n\n", "no key"), ("short\n", "fewer than")] {
             std::fs::write(&path, text).unwrap();
             let error = Serving::new(address, &path).unwrap_err().to_string();
