@@ -17,6 +17,8 @@ const STEP_MS_MAX: u64 = 300_000;
 pub(crate) struct Clock {
     base: ClockConfig,
     machine: Mutex<Machine>,
+    /// When this clock was made, and how long the machine had been up by then.
+    made: (Instant, Option<Duration>),
     /// The sum of all warps, milliseconds. The log keeps them, so that a restart does not turn time back.
     warped_ms: AtomicU64,
 }
@@ -25,7 +27,14 @@ impl Clock {
     /// A clock that has been warped by so many milliseconds before.
     pub(crate) fn new(base: ClockConfig, warped_ms: u64) -> Self {
         let machine = Mutex::new(Machine::at(machine_ms(), Instant::now()));
-        Self { base, machine, warped_ms: AtomicU64::new(warped_ms) }
+        Self { base, machine, made: (Instant::now(), up()), warped_ms: AtomicU64::new(warped_ms) }
+    }
+
+    /// How long the machine has slept since this clock was made.
+    fn asleep(&self) -> Duration {
+        let (made, up_then) = self.made;
+        let up = up_then.and_then(|then| up()?.checked_sub(then)).unwrap_or_default();
+        up.saturating_sub(made.elapsed())
     }
 
     /// Now, milliseconds since 1970.
@@ -33,7 +42,7 @@ impl Clock {
         let base_ms = match self.base {
             ClockConfig::Real => {
                 let mut machine = self.machine.lock().unwrap_or_else(PoisonError::into_inner);
-                machine.follow(machine_ms(), Instant::now())
+                machine.follow(machine_ms(), Instant::now(), || self.asleep())
             }
             ClockConfig::Paused(at_ms) => at_ms,
         };
@@ -61,6 +70,12 @@ impl Clock {
     }
 }
 
+/// How long the machine has been up, the time in which it slept included. Only Linux says.
+fn up() -> Option<Duration> {
+    let text = std::fs::read_to_string("/proc/uptime").ok()?;
+    Duration::try_from_secs_f64(text.split_whitespace().next()?.parse().ok()?).ok()
+}
+
 /// What the machine's clock says, milliseconds since 1970.
 fn machine_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -72,20 +87,31 @@ fn machine_ms() -> u64 {
 struct Machine {
     ms: u64,
     seen: Instant,
+    /// How long it has slept, as far as that was asked for.
+    asleep: Duration,
     has_jumped: bool,
 }
 
 impl Machine {
     fn at(ms: u64, seen: Instant) -> Self {
-        Self { ms, seen, has_jumped: false }
+        Self { ms, seen, asleep: Duration::ZERO, has_jumped: false }
     }
 
     /// The time now. If the machine's clock says something else than time has passed, time that has passed counts, until
-    /// the clock is right again or the node is started anew.
-    fn follow(&mut self, says_ms: u64, now: Instant) -> u64 {
+    /// the clock is right again or the node is started anew. `asleep` says how long the machine has slept since the clock was
+    /// made, which is time that has passed, and which an [`Instant`] does not count.
+    fn follow(&mut self, says_ms: u64, now: Instant, asleep: impl FnOnce() -> Duration) -> u64 {
         let passed = now.saturating_duration_since(self.seen);
-        let expected_ms = self.ms.saturating_add(u64::try_from(passed.as_millis()).unwrap_or(u64::MAX));
-        let has_jumped = says_ms.abs_diff(expected_ms) > STEP_MS_MAX;
+        let mut expected_ms = self.ms.saturating_add(milliseconds(passed));
+        let mut has_jumped = says_ms.abs_diff(expected_ms) > STEP_MS_MAX;
+        if has_jumped {
+            let asleep = asleep();
+            expected_ms = expected_ms.saturating_add(milliseconds(asleep.saturating_sub(self.asleep)));
+            has_jumped = says_ms.abs_diff(expected_ms) > STEP_MS_MAX;
+            if !has_jumped {
+                self.asleep = asleep;
+            }
+        }
         if has_jumped && !self.has_jumped {
             tracing::error!(
                 says_ms,
@@ -103,6 +129,10 @@ impl Machine {
     }
 }
 
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,20 +141,32 @@ mod tests {
     fn a_clock_that_jumps_is_not_followed_until_it_is_right_again() {
         let begun = Instant::now();
         let at = |seconds: u64| begun + Duration::from_secs(seconds);
+        let none = || Duration::ZERO;
         let mut machine = Machine::at(1_000_000_000, begun);
-        assert_eq!(machine.follow(1_000_010_000, at(10)), 1_000_010_000);
+        assert_eq!(machine.follow(1_000_010_000, at(10), none), 1_000_010_000);
         // Time servers turn clocks a little, forward and back.
-        assert_eq!(machine.follow(1_000_000_000, at(20)), 1_000_000_000);
-        assert_eq!(machine.follow(1_000_200_000, at(30)), 1_000_200_000);
+        assert_eq!(machine.follow(1_000_000_000, at(20), none), 1_000_000_000);
+        assert_eq!(machine.follow(1_000_200_000, at(30), none), 1_000_200_000);
         let (year_ms, hour_ms) = (365 * 86_400_000, 3_600_000);
         for (says_ms, seconds) in
             [(1_000_210_000 + year_ms, 40), (0, 50), (1_000_220_000 - hour_ms, 60), (u64::MAX, 70)]
         {
-            assert_eq!(machine.follow(says_ms, at(seconds)), 1_000_200_000 + (seconds - 30) * 1_000);
+            assert_eq!(machine.follow(says_ms, at(seconds), none), 1_000_200_000 + (seconds - 30) * 1_000);
         }
-        assert_eq!(machine.follow(1_000_250_500, at(80)), 1_000_250_500);
+        assert_eq!(machine.follow(1_000_250_500, at(80), none), 1_000_250_500);
         // A node that nobody asks for an hour is not surprised by it.
-        assert_eq!(machine.follow(1_000_250_500 + hour_ms, at(80 + 3_600)), 1_000_250_500 + hour_ms);
+        assert_eq!(machine.follow(1_000_250_500 + hour_ms, at(80 + 3_600), none), 1_000_250_500 + hour_ms);
+    }
+
+    #[test]
+    fn a_machine_that_slept_wakes_up_at_the_right_time() {
+        let begun = Instant::now();
+        let (hour, hour_ms) = (Duration::from_secs(3_600), 3_600_000);
+        let mut machine = Machine::at(1_000_000_000, begun);
+        assert_eq!(machine.follow(1_000_000_000 + hour_ms, begun, || hour), 1_000_000_000 + hour_ms);
+        assert_eq!(machine.follow(1_000_000_000 + 3 * hour_ms, begun, || 3 * hour), 1_000_000_000 + 3 * hour_ms);
+        // What it slept before does not explain another jump.
+        assert_eq!(machine.follow(1_000_000_000 + 5 * hour_ms, begun, || 3 * hour), 1_000_000_000 + 3 * hour_ms);
     }
 
     #[test]
