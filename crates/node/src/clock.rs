@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn a_machine_that_slept_wakes_up_at_the_right_time() {
         let begun = Instant::now();
-        let (hour, hour_ms) = (Duration::from_secs(3_600), 3_600_000);
+        let (hour, hour_ms) = (Duration::from_hours(1), 3_600_000);
         let mut machine = Machine::at(1_000_000_000, begun);
         assert_eq!(machine.follow(1_000_000_000 + hour_ms, begun, || hour), 1_000_000_000 + hour_ms);
         assert_eq!(machine.follow(1_000_000_000 + 3 * hour_ms, begun, || 3 * hour), 1_000_000_000 + 3 * hour_ms);
