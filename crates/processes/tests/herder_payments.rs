@@ -208,7 +208,7 @@ fn a_payment_that_the_token_could_not_handle_or_refused_for_long_is_not_lost() {
         let sql = "UPDATE balances SET quantity = ?1 WHERE account = ?2";
         herd.world.connection(herd.token).execute(sql, [quantity, &herd.herder.to_string()]).unwrap();
     };
-    herd.world.check_money = false;
+    (herd.world.check_money, herd.world.tells_faults) = (false, true);
     set(&herd, "damaged");
     herd.work("w").unwrap();
     assert_eq!(states(&herd), ["failed"]);

@@ -64,6 +64,9 @@ pub struct World {
     pub deduplicate: bool,
     /// The same for single processes: these are given a message again when it comes again.
     pub repeats: BTreeSet<Id>,
+    /// Whether a process that asked for it hears that its receiver could not handle a message, as from a node. Where a test
+    /// plays a process by one that understands nothing, it does not.
+    pub tells_faults: bool,
     /// Checked after every message; see [`money::check`].
     pub check_money: bool,
     /// Money that reached a process by `Cast` transfers, which send no notice: (token, process) -> units.
@@ -108,6 +111,7 @@ impl World {
             node: wallet("the node"),
             deduplicate: true,
             repeats: BTreeSet::new(),
+            tells_faults: false,
             check_money: true,
             cast: BTreeMap::new(),
             processes: BTreeMap::new(),
@@ -295,7 +299,7 @@ impl World {
         assert!(self.deliveries < DELIVERIES_MAX, "the world does not come to rest: {letter:?}");
         let outcome = if self.processes.contains_key(&letter.target) {
             let outcome = self.deliver_to_process(letter.clone());
-            if let Some(Err(fault)) = &outcome {
+            if let (true, Some(Err(fault))) = (self.tells_faults, &outcome) {
                 let undeliverable = self.undeliverable(&letter, Some(fault));
                 self.queue.extend(undeliverable);
             }

@@ -1,3 +1,5 @@
+//! What scripts give is what Python gives, and what is not understood, or never ends, is refused.
+
 use serde_json::{Map, Value, json};
 
 use super::Script;
