@@ -9,6 +9,7 @@
 //! - [`Client::inbox`], [`Client::await_notice`]: what processes sent to a wallet.
 //! - [`Client::upload`], [`Client::download`], [`Client::verify`]: files of any size, streamed, and whether they are what
 //!   was signed.
+//! - [`Client::transaction`]: what a gateway tells of a transaction, and whether a file is its data.
 //! - [`Client::genesis`], [`Client::processes`]: what a node offers.
 #![forbid(unsafe_code)]
 
@@ -19,6 +20,7 @@ mod error;
 mod inbox;
 pub mod limits;
 mod result;
+mod transaction;
 mod transport;
 mod upload;
 mod verify;
@@ -28,5 +30,6 @@ pub use directory::{ModelInfo, ProcessInfo};
 pub use error::ClientError;
 pub use inbox::{InboxMessage, InboxPage};
 pub use result::{MessageResult, ResultEdge, ResultsPage, SentMessage, SpawnedProcess};
+pub use transaction::Transaction;
 pub use transport::Retry;
 pub use upload::{Progress, Stage};

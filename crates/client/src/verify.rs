@@ -44,13 +44,15 @@ impl Client {
         if header.id() != *id {
             return Err(wrong("the node gives the signature of another item".to_owned()));
         }
-        let (file, failed) = (path.to_owned(), |source| ClientError::File { path: path.to_owned(), source });
-        let checked = tokio::task::spawn_blocking(move || check(header, &file)).await;
-        match checked.map_err(|error| failed(std::io::Error::other(error)))?.map_err(failed)? {
-            Ok(()) => Ok(()),
-            Err(error) => Err(wrong(error.to_string())),
-        }
+        holds(header, path).await?.map_err(|error| wrong(error.to_string()))
     }
+}
+
+/// Whether the signature of a header holds over a file, checked on a thread for blocking work.
+pub(crate) async fn holds(header: ItemHeader, path: &Path) -> Result<Result<(), ao::SignatureError>, ClientError> {
+    let (file, failed) = (path.to_owned(), |source| ClientError::File { path: path.to_owned(), source });
+    let checked = tokio::task::spawn_blocking(move || check(header, &file)).await;
+    checked.map_err(|error| failed(std::io::Error::other(error)))?.map_err(failed)
 }
 
 impl Told {

@@ -46,7 +46,7 @@ pub(crate) async fn run(arguments: Arguments, output: Output) -> anyhow::Result<
         Command::Process(command) => process::run(&global, command, output).await,
         Command::Audit(arguments) => audit::run(&global, arguments, output),
         Command::Bench(command) => bench::run(command, output).await,
-        Command::Module(command) => module::run(&global, command, output),
+        Command::Module(command) => module::run(&global, command, output).await,
         Command::Task(command) => task::run(command, output),
         Command::Knowledge(command) => knowledge::run(&global, command, output).await,
         Command::Judge(arguments) => judge::run(&global, arguments, output).await,

@@ -43,6 +43,8 @@ pub(crate) struct NodeConfig {
     pub(crate) data: PathBuf,
     /// The largest upload, bytes.
     pub(crate) upload_bytes_max: u64,
+    /// Where modules are fetched from that are not on this machine.
+    pub(crate) gateways: Vec<String>,
 }
 
 /// For `aobench worker`.
@@ -82,7 +84,7 @@ impl Config {
 
     fn resolve(raw: RawConfig) -> anyhow::Result<Self> {
         let RawClient { url, wallet } = raw.client;
-        let RawNode { listen, data: node_data, upload_gib_max } = raw.node;
+        let RawNode { listen, data: node_data, upload_gib_max, gateways } = raw.node;
         let RawWorker { data: worker_data, capacity, threads, instructions, memory_gib_max, model_space_gib } =
             raw.worker;
         let listen = set(listen, "node.listen")?;
@@ -99,6 +101,7 @@ impl Config {
                     .with_context(|| format!("node.listen is '{listen}'; write it as 127.0.0.1:4000"))?,
                 data: path(&set(node_data, "node.data")?)?,
                 upload_bytes_max: gib(set(upload_gib_max, "node.upload_gib_max")?)?,
+                gateways: set(gateways, "node.gateways")?,
             },
             worker: WorkerConfig {
                 data: path(&set(worker_data, "worker.data")?)?,

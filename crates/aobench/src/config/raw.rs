@@ -27,6 +27,7 @@ pub(super) struct RawNode {
     pub(super) listen: Option<String>,
     pub(super) data: Option<String>,
     pub(super) upload_gib_max: Option<u64>,
+    pub(super) gateways: Option<Vec<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -57,6 +58,7 @@ impl RawConfig {
         lay(&mut self.node.listen, over.node.listen);
         lay(&mut self.node.data, over.node.data);
         lay(&mut self.node.upload_gib_max, over.node.upload_gib_max);
+        lay(&mut self.node.gateways, over.node.gateways);
         lay(&mut self.worker.data, over.worker.data);
         lay(&mut self.worker.capacity, over.worker.capacity);
         lay(&mut self.worker.threads, over.worker.threads);

@@ -16,6 +16,7 @@ mod crash;
 mod demo;
 mod downloads;
 mod eval;
+mod modules;
 mod own_dataset;
 mod real_data;
 mod services;

@@ -1,6 +1,7 @@
 //! Reading the body of a request: not too slow, not too much of it, and never more in memory than was set aside for it.
 
 use axum::body::{Body, Bytes};
+use axum::extract::Request;
 use axum::http::header::CONTENT_LENGTH;
 use axum::http::{HeaderMap, StatusCode};
 use futures_util::{Stream, StreamExt as _, stream};
@@ -9,7 +10,7 @@ use tokio::time::{Duration, Instant};
 
 use super::error::{HttpError, item_too_large};
 use super::limits::{BODY_BYTES_PER_SECOND_MIN, BODY_WAIT, DISCARDED_BYTES_MAX, STANDSTILL};
-use super::state::Shared;
+use super::state::{Shared, one_more};
 
 /// Bytes in which body memory is counted: a semaphore counts in u32.
 const UNIT_BYTES: usize = 1024;
@@ -94,6 +95,17 @@ pub(crate) async fn whole(
         memory.cover(whole.len() + piece.len())?;
         whole.extend_from_slice(&piece);
     }
+}
+
+/// The whole body of a request that is worked on while it is read, and then may have to wait.
+pub(crate) async fn of_request(
+    shared: &Shared,
+    request: Request<Body>,
+    bytes_max: usize,
+) -> Result<Vec<u8>, HttpError> {
+    let _request = one_more(&shared.requests, "requests")?;
+    let (parts, body) = request.into_parts();
+    whole(shared, &parts.headers, body, bytes_max).await
 }
 
 /// Reads on for a while without keeping anything: a sender that is still sending does not read the answer.

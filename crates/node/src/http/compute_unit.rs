@@ -191,9 +191,7 @@ pub(crate) async fn dry_run(
         let text = "a dry-run is of the state of now, and that of an earlier message is not kept: leave out ?to=";
         return Err(HttpError::bad_request("bad-dry-run", text));
     }
-    let _request = one_more(&shared.requests, "requests")?;
-    let (parts, body) = request.into_parts();
-    let bytes = body::whole(&shared, &parts.headers, body, ITEM_BYTES_MAX).await?;
+    let bytes = body::of_request(&shared, request, ITEM_BYTES_MAX).await?;
     let question: DryRun = serde_json::from_slice(&bytes).map_err(|error| {
         let text = format!("the body of a dry-run is JSON with Target, Owner, Data and Tags: {error}");
         HttpError::bad_request("bad-dry-run", text)

@@ -141,9 +141,7 @@ async fn result(shared: &Shared, process: Id, place: Place) -> Result<Response, 
 
 /// The tags stand in the path; a body, if there is one, says who asks. Nobody is believed: a dry-run has no effects.
 async fn dry_run(shared: &Shared, process: Id, tags: Tags, request: Request<Body>) -> Result<Response, HttpError> {
-    let _request = one_more(&shared.requests, "requests")?;
-    let (parts, body) = request.into_parts();
-    let bytes = body::whole(shared, &parts.headers, body, ITEM_BYTES_MAX).await?;
+    let bytes = body::of_request(shared, request, ITEM_BYTES_MAX).await?;
     let item = if bytes.is_empty() { None } else { DataItem::parse(&bytes).ok() };
     let owner = item.as_ref().map(DataItem::address).unwrap_or_default();
     let data = item.map(DataItem::into_data).unwrap_or_default();

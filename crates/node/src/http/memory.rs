@@ -34,6 +34,7 @@ pub(crate) async fn state(
         let text = "the memory of a process is that of now, and that of an earlier message is not kept: leave out ?to=";
         return Err(HttpError::bad_request("bad-state", text));
     }
+    shared.caught_up(&process).await?;
     let download = one_more(&shared.downloads, "downloads")?;
     let (slot, image) = shared.core.memory(&process).await?.ok_or_else(|| {
         let text = format!(

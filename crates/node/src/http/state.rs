@@ -110,8 +110,19 @@ impl Shared {
         process: &Id,
         message: Message,
     ) -> Result<Result<Effects, String>, HttpError> {
-        self.core.caught_up(process, RESULT_WAIT).await?;
+        self.caught_up(process).await?;
+        let _request = one_more(&self.requests, "requests")?;
         self.dry_run(process, message).await
+    }
+
+    /// Waits until a process has handled everything that it was sent before. Who waits for a slow process takes no place of
+    /// those who ask others.
+    pub(crate) async fn caught_up(&self, process: &Id) -> Result<(), HttpError> {
+        let _waiting = one_more(&self.waiting, "waiting requests")?;
+        match self.unless_stopping(self.core.caught_up(process, RESULT_WAIT)).await {
+            Some(outcome) => Ok(outcome?),
+            None => Err(HttpError::busy("requests, because it stops,")),
+        }
     }
 
     /// Waits for something to come, or for the node to shut down: nobody holds a shutdown up by waiting.

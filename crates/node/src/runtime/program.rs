@@ -71,8 +71,8 @@ impl Programs {
         match self.wasm.has(&id) {
             Ok(true) => Ok(()),
             Ok(false) => Err(format!(
-                "this node has {known}; add a WebAssembly module with `aobench module add FILE --id {id}`, or upload its \
-                 transaction"
+                "this node has {known}; add a WebAssembly module with `aobench module add FILE --id {id}`, without FILE to \
+                 fetch it from a gateway, or upload its transaction"
             )),
             Err(reason) => Err(reason),
         }
