@@ -37,7 +37,10 @@ fn main() -> ExitCode {
     let mut unrendered: Reasons = BTreeMap::new();
     let mut families: BTreeMap<String, (usize, usize)> = BTreeMap::new();
     let mut reasons: Reasons = BTreeMap::new();
-    for file in &files {
+    for (number, file) in files.iter().enumerate() {
+        if number % 500 == 0 {
+            eprintln!("{number} of {} files", files.len());
+        }
         let path = file.strip_prefix(&root).unwrap_or(file).to_string_lossy().replace('\\', "/");
         let made = match load(&path, &source) {
             Ok(File::Group(_)) => {
@@ -55,7 +58,7 @@ fn main() -> ExitCode {
             Ok(task) => {
                 usable += 1;
                 counts.0 += 1;
-                match rows::render(&task, &beside(file), &of_ports) {
+                match rows::render(&task, &|| beside(file), &of_ports) {
                     Ok(()) => rendered += 1,
                     Err(reason) => note(&mut unrendered, reason.chars().take(110).collect(), family),
                 }

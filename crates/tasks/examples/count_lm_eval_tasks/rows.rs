@@ -15,6 +15,8 @@ use tasks::harness::{Config, FieldSource, Options, ProcessDocs, Request, Splits,
 const ROWS: usize = 12;
 /// Documents that are rendered.
 const RENDERED: usize = 3;
+/// Made-up rows that are tried for one task.
+const TRIES_MAX: usize = 400;
 /// Fields that are added because a function names them.
 const NAMED_MAX: usize = 40;
 /// Texts of the task's own that are tried as what is to be answered.
@@ -53,18 +55,23 @@ pub(crate) fn of_ports(folder: &Path) -> Vec<Vec<Map<String, Value>>> {
     paths.iter().map(read).filter(|rows| !rows.is_empty()).collect()
 }
 
-/// Renders the first documents of a task with made-up rows; the first reason why that did not go. `python` is the text of
-/// the functions that are beside it.
-pub(crate) fn render(task: &Task, python: &str, of_ports: &[Vec<Map<String, Value>>]) -> Result<(), String> {
+/// Renders the first documents of a task with made-up rows; the first reason why that did not go. `python` gives the text
+/// of the functions that are beside it.
+pub(crate) fn render(
+    task: &Task,
+    python: &dyn Fn() -> String,
+    of_ports: &[Vec<Map<String, Value>>],
+) -> Result<(), String> {
     let config = task.config();
-    let source = Source::new(config, python);
     let uses_function =
         matches!(config.process_docs, Some(ProcessDocs::Fields(_) | ProcessDocs::Keeps(_) | ProcessDocs::Script(_)))
             || [Some(&config.doc_to_text), Some(&config.doc_to_target), config.doc_to_choice.as_ref()]
                 .into_iter()
                 .flatten()
                 .any(|source| matches!(source, FieldSource::Port(_)));
+    let source = Source::new(config, &if uses_function { python() } else { String::new() });
     let mut first = None;
+    let mut tries = TRIES_MAX;
     let none = [Vec::new()];
     for base in none.iter().chain(if uses_function { of_ports } else { &[] }) {
         let named: Vec<Kind> = if base.is_empty() {
@@ -75,7 +82,7 @@ pub(crate) fn render(task: &Task, python: &str, of_ports: &[Vec<Map<String, Valu
         for kind in KINDS.into_iter().chain(named) {
             let both: &[bool] = if base.is_empty() && source.has_inner() { &[true, false] } else { &[true] };
             for inner_lists in both.iter().copied() {
-                match try_kind(task, &source, &kind, inner_lists, base) {
+                match try_kind(task, &source, &kind, inner_lists, base, &mut tries) {
                     Ok(()) => return Ok(()),
                     Err(reason) => drop(first.get_or_insert(reason)),
                 }
@@ -92,12 +99,14 @@ fn try_kind(
     kind: &Kind,
     inner_lists: bool,
     base: &[Map<String, Value>],
+    tries: &mut usize,
 ) -> Result<(), String> {
     let config = task.config();
     let mut missed: Vec<Used> = Vec::new();
     // Fields that must have one of the task's own words, and which of them is tried.
     let mut worded: BTreeMap<String, usize> = BTreeMap::new();
-    loop {
+    while *tries > 0 {
+        *tries -= 1;
         let row = |number: usize| {
             let fields = source.used.iter().chain(&missed);
             let mut row: Map<String, Value> =
@@ -110,6 +119,10 @@ fn try_kind(
         let rows: Result<Vec<Question>, _> = (0..ROWS).map(row).collect();
         let outcome = rows.map_err(|error| error.to_string()).and_then(|rows| try_rows(task, &rows));
         let Err(reason) = outcome else { return Ok(()) };
+        if reason.contains("steps") {
+            // Another row of the same shape takes as long.
+            *tries = 0;
+        }
         if base.is_empty() && source.turn(&reason, &mut worded) {
             continue;
         }
@@ -122,6 +135,7 @@ fn try_kind(
             _ => return Err(reason),
         }
     }
+    Err("too many made-up rows were tried".to_owned())
 }
 
 fn try_rows(task: &Task, rows: &[Question]) -> Result<(), String> {

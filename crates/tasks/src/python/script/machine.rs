@@ -258,7 +258,7 @@ impl Machine {
                     return Err("an assertion does not hold".to_owned());
                 }
             }
-            Statement::Raise(_) => return Err("it raises an error of its own".to_owned()),
+            Statement::Raise => return Err("it raises an error of its own".to_owned()),
             Statement::Pass => {}
         }
         Ok(Flow::Next)

@@ -235,7 +235,10 @@ impl<'t> Parser<'t> {
             return Ok(Statement::Return(if self.ends() { None } else { Some(self.expressions()?) }));
         }
         if self.take_word("raise") {
-            return Ok(Statement::Raise(if self.ends() { None } else { Some(self.expression()?) }));
+            if !self.ends() {
+                self.expression()?;
+            }
+            return Ok(Statement::Raise);
         }
         if self.take_word("assert") {
             let condition = self.expression()?;

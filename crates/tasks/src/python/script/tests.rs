@@ -114,7 +114,7 @@ def helper(text: str, sign: str = "?") -> str:
     if text.endswith(sign):
         text = text[:-1]
     elif not text:
-        return "nothing"
+        raise ValueError(f"nothing: {text}")
     else:
         pass
     return text

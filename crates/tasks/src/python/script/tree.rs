@@ -120,7 +120,7 @@ pub(super) enum Statement {
     /// Names, and what they stand for.
     Import(Vec<(String, String)>),
     Assert(Expression),
-    Raise(Option<Expression>),
+    Raise,
     Pass,
     Break,
     Continue,
@@ -233,7 +233,7 @@ impl Function {
 impl Statement {
     pub(super) fn walk(&self, see: &mut dyn FnMut(Seen<'_>)) {
         match self {
-            Self::Return(value) | Self::Raise(value) => value.iter().for_each(|value| value.walk(see)),
+            Self::Return(value) => value.iter().for_each(|value| value.walk(see)),
             Self::Assign(targets, value) => {
                 targets.iter().for_each(|target| target.names(see));
                 value.walk(see);
@@ -261,7 +261,8 @@ impl Statement {
                 function.walk(see);
             }
             Self::Import(names) => names.iter().for_each(|(name, path)| see(Seen::Imported(name, path))),
-            Self::Pass | Self::Break | Self::Continue => {}
+            // An error ends it whatever it is.
+            Self::Raise | Self::Pass | Self::Break | Self::Continue => {}
         }
     }
 }
