@@ -239,7 +239,11 @@ fn check_books(herd: &mut Herd) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        cases: std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(48),
+        ..ProptestConfig::default()
+    })]
 
     /// Whatever payers, workers and the clock do, no winston is lost: when all is over the herder has nothing, and every
     /// answer was paid for once.

@@ -52,7 +52,7 @@ fn check_participant(message: &Message, id: &Id, gateway: &Gateway) -> Result<()
 /// Looks into models, and remembers: an upload never changes.
 pub(super) struct Models {
     inspector: Option<Arc<dyn ModelInspector>>,
-    known: Mutex<BTreeMap<Id, Result<ModelFacts, String>>>,
+    known: Mutex<BTreeMap<Id, ModelFacts>>,
 }
 
 impl Models {
@@ -67,7 +67,7 @@ impl Models {
         check_participant(message, &id, gateway)?;
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
         let facts = match known {
-            Some(facts) => facts?,
+            Some(facts) => facts,
             None => self.inspect(id, gateway)?,
         };
         let data = serde_json::to_vec(&facts).map_err(|error| error.to_string())?;
@@ -80,13 +80,14 @@ impl Models {
         let stored = gateway.find(&id).map_err(|error| error.to_string())?;
         let stored = stored.ok_or_else(|| format!("there is no data {id} on this node: upload the model first"))?;
         let file = stored.open().map_err(|error| error.to_string())?;
-        let facts = inspector.inspect(file, stored.data_offset, stored.data_length);
+        // Why a file could not be read may have gone by the next time; that one is no model is found out at its beginning.
+        let facts = inspector.inspect(file, stored.data_offset, stored.data_length)?;
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         while known.len() >= limits::MODEL_FACTS_MAX {
             known.pop_first();
         }
         known.insert(id, facts.clone());
-        facts
+        Ok(facts)
     }
 }
 

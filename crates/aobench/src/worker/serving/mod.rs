@@ -3,6 +3,7 @@
 //!
 //! Answers are greedy, whatever temperature is asked for: the same question has the same answer.
 
+mod connections;
 mod error;
 mod form;
 mod streaming;
@@ -95,11 +96,7 @@ impl Serving {
         let model = Arc::new(ServedModel { name, file_hash, since: now() });
         let places = Arc::new(Semaphore::new(WAITING_MAX));
         let shared = Shared { keys: Arc::clone(&self.keys), jobs, places, model };
-        tokio::spawn(async move {
-            if let Err(error) = axum::serve(listener, router(shared)).await {
-                tracing::error!(%error, "the HTTP API stopped");
-            }
-        });
+        tokio::spawn(connections::serve(listener, router(shared), connections::HEADER_WAIT));
         Ok(())
     }
 }
