@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { HOSTILE } from './hostile.mjs'
+import { HOSTILE, HOSTILE_SHOWN } from './hostile.mjs'
 import { createSet, enterDocuments } from './walk.mjs'
 
 const COMPLETE_MS = 120_000
@@ -15,7 +15,7 @@ const QUESTIONS = [
   ['When does it rain most?', 'In autumn.', ['rains most in autumn', 'autumn storms']],
   ['What does the sun do in spring?', 'It melts the snow.', ['melts the snow']],
   ['How do bees find flowers?', 'By colour and scent.', []],
-  [`${HOSTILE} Who?`, HOSTILE, [HOSTILE]]
+  [`${HOSTILE_SHOWN} Who?`, HOSTILE_SHOWN, [HOSTILE]]
 ]
 const GOOD = ['Bread rises because yeast eats sugar and makes gas.', 'Bake the bread in a hot oven for forty minutes.',
   'It rains most in autumn.', 'The first autumn storms come in October.', 'In spring the sun melts the snow.',

@@ -12,6 +12,9 @@ export const HOSTILE = [
   '👩‍👩‍👧‍👦 é ﷽ '
 ].join('')
 
+/** A part of it that every page shows in one piece, and that fits into the memory of a small judge. */
+export const HOSTILE_SHOWN = '<script>window.hacked=1</script>'
+
 export const LONG = 'x'.repeat(10_000)
 
 /** Questions in SIQA's fields with such texts in every field. */

@@ -11,7 +11,7 @@ import { embeddingModel } from '../compat/node.mjs'
 import { openBrowser, visit } from './browser.mjs'
 import { withinBudget } from './budget.mjs'
 import { documentsContest } from './documents.mjs'
-import { HOSTILE, LONG, questions } from './hostile.mjs'
+import { HOSTILE, HOSTILE_SHOWN, LONG, questions } from './hostile.mjs'
 import { WORKERS, startNode } from './node.mjs'
 import { compareAll, hasTheFonts } from './shots.mjs'
 import { walkWithWallet } from './wallet-walk.mjs'
@@ -135,9 +135,6 @@ async function hostilePool (browser, node) {
 
 /** Pages on which a pool of documents leaves a trace: without an embedding model there is none, and they look different. */
 const WITH_DOCUMENTS = ['home', 'explorer', 'process', 'workers']
-
-/** A part of the hostile text that every page shows in one piece. */
-const HOSTILE_SHOWN = '<script>window.hacked=1</script>'
 
 /** Waits until every worker is known to the herder, and has nothing to do. */
 async function idle (node) {

@@ -7,6 +7,8 @@ mod library;
 use ao::{MessageKind, sha256};
 use harness::{Letter, wallet};
 use library::{Library, by_hash, by_words, name_of};
+use processes::herder::embedding::Embedding;
+use processes::knowledge::nearest;
 use processes::{Database, Memo, module_by_name};
 use rusqlite::Connection;
 use serde_json::{Value, json};
@@ -223,12 +225,11 @@ fn among_ten_thousand_vectors_the_best_are_those_of_comparing_with_all() {
         let mut all: Vec<(f64, u64)> = texts.iter().map(score).zip(1..).collect();
         all.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(&other.1)));
         let best: Vec<u64> = all.iter().take(10).map(|(_, number)| *number).collect();
-        let documents = library.search(&hash, prompt, 10)["documents"].take();
-        let documents = documents.as_array().unwrap();
-        let numbers: Vec<u64> = documents.iter().map(|document| document["number"].as_u64().unwrap()).collect();
-        assert_eq!(numbers, best, "{prompt}");
-        let bits = documents.iter().map(|document| document["score"].as_f64().unwrap().to_bits());
-        found.extend(numbers.iter().zip(bits).map(|(number, bits)| format!("{number}:{bits:016x}")));
+        assert_eq!(library.numbers(&hash, prompt, 10), best, "{prompt}");
+        // A number in JSON need not be read to the last bit.
+        let (env, asked) = (library.world.env(library.knowledge).clone(), Embedding::new(asked).unwrap());
+        let hits = library.world.tables(library.knowledge, |store| nearest(store, &env, &hash, &asked, 10)).unwrap();
+        found.extend(hits.iter().map(|hit| format!("{}:{:016x}", hit.number, hit.score.to_bits())));
     }
     assert_eq!(sha256(found.join(" ").as_bytes()).to_hex(), TEN_THOUSAND, "the same order and bits on every machine");
 }

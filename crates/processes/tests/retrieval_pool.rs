@@ -157,6 +157,15 @@ fn three_sets_of_documents_compete_from_funding_to_payout() {
     assert_eq!(metrics(&contest.score(&middle)), [250, 500, 250]);
     assert_eq!(metrics(&contest.score(&worst)), [0, 0, 0]);
 
+    // Question by question the first is ahead of the second: 10, 10 and 10 points beside 5, 0 and 10.
+    let pairs = [("Action", "Compare"), ("Model", &*middle), ("Above", &*best)];
+    let compared = contest.world.read(contest.retrieval, &pairs, "");
+    assert_eq!(
+        [&compared["questions"], &compared["difference"], &compared["above_more"], &compared["below_more"]],
+        [&json!(3), &json!(5.0), &json!(2), &json!(0)],
+        "{compared}"
+    );
+
     // Nothing is paid before the end; then the two with points share the money two to one.
     contest.world.advance(2 * DAY_MS - HOUR_MS);
     assert_eq!((contest.balance("ada"), contest.balance("ben")), (0, 0));

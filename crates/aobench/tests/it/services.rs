@@ -269,6 +269,7 @@ fn a_client_that_hangs_up_does_not_keep_the_engine_at_work() {
         let prompts: Vec<String> = (0..100).map(|number| format!("Context: Kim helped {number}")).collect();
         let long = json!({ "model": "social-4", "prompt": prompts, "max_tokens": 60, "stream": true });
         let short = json!({ "model": "social-4", "prompt": "It was a", "max_tokens": 1 });
+        serving.json("completions", &short).await;
         let began = Instant::now();
         events(&serving, "completions", &long).await;
         let all_of_it = began.elapsed();

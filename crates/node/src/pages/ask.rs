@@ -199,3 +199,34 @@ fn or_null(process: Id, asked: &str, answer: Result<Answer, HttpError>) -> Value
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_holds_for_a_moment_then_is_the_last_one_and_then_too_old() {
+        let place = Place::default();
+        assert!(matches!(place.kept(Some(7)), Kept::Nothing));
+        let kept = |milliseconds: u64, applied: u64| {
+            let answer = Answer { data: Arc::new(Value::Null), cursor: None, bytes: 0 };
+            let since = Instant::now().checked_sub(Duration::from_millis(milliseconds)).unwrap();
+            *place.held() = Some(Held { applied: Some(7), since, answer });
+            match place.kept(Some(applied)) {
+                Kept::Holds(_) => "holds",
+                Kept::Last(_) => "last",
+                Kept::Nothing => "nothing",
+            }
+        };
+        assert_eq!(
+            [kept(0, 8), kept(700, 8), kept(1_500, 8)],
+            ["holds", "last", "nothing"],
+            "its process came further"
+        );
+        assert_eq!(
+            [kept(700, 7), kept(30_000, 7), kept(61_000, 7)],
+            ["holds", "holds", "nothing"],
+            "and if it did not"
+        );
+    }
+}

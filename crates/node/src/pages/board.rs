@@ -34,6 +34,9 @@ pub(super) struct Pool {
     reason: String,
     #[serde(default)]
     pub(super) questions: u64,
+    /// The least difference of two scores that so many questions show, where there is one.
+    #[serde(default)]
+    minimum_detectable_difference: Option<f64>,
     #[serde(default)]
     pub(super) protocol: String,
     #[serde(default)]
@@ -70,6 +73,9 @@ pub(super) struct Leader {
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Line {
     pub(super) rank: Option<u64>,
+    /// The ranks that it may have, as far as the questions tell the entries apart.
+    #[serde(default)]
+    rank_range: Option<[u64; 2]>,
     #[serde(default)]
     pub(super) group: Option<u64>,
     pub(super) model: Competitor,
@@ -185,6 +191,12 @@ impl Pool {
     pub(super) fn reason(&self) -> String {
         reason(&self.reason)
     }
+
+    /// The least difference of two models that its questions show, in percentage points.
+    pub(super) fn detectable(&self) -> Option<String> {
+        let known = self.minimum_detectable_difference.filter(|difference| *difference < 1.0);
+        known.filter(|_| !self.is_of_documents()).map(|difference| format!("{:.1}", difference * 100.0))
+    }
 }
 
 impl Leader {
@@ -207,6 +219,12 @@ pub(super) fn interval([low, high]: [f64; 2]) -> String {
 }
 
 impl Line {
+    /// The ranks that it may have, if they are several.
+    pub(super) fn ranks(&self) -> Option<String> {
+        let [best, worst] = self.rank_range?;
+        (best < worst).then(|| format!("{best}–{worst}"))
+    }
+
     pub(super) fn name(&self) -> String {
         self.model.called(&self.name)
     }

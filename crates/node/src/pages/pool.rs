@@ -121,6 +121,11 @@ impl PoolPage {
         self.lines.iter().zip(self.lines.iter().map(amount).collect::<Vec<_>>()).collect()
     }
 
+    /// Whether any entry may have another rank than it has.
+    fn has_ranks(&self) -> bool {
+        self.lines.iter().any(|line| line.ranks().is_some())
+    }
+
     fn running(&self) -> Vec<&Line> {
         self.lines.iter().filter(|line| line.is_running()).collect()
     }
@@ -304,7 +309,7 @@ pub(super) struct Badge {
 
 impl Badge {
     /// A label and a value; the widths are those of a usual face at 11 pixels.
-    fn new(label: &str, value: &str) -> Self {
+    pub(super) fn new(label: &str, value: &str) -> Self {
         let width = |text: &str| text.chars().count() * 7 + 12;
         let (label_width, value_width) = (width(label), width(value));
         Self { label: label.to_owned(), value: value.to_owned(), label_width, width: label_width + value_width }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::home::HomePage;
 use super::picture::{Plot, Spark};
-use super::pool::PoolPage;
+use super::pool::{Badge, PoolPage};
 
 const HOSTILE: &str = "</td><script>alert(1)</script><img src=x onerror='alert(1)'>";
 
@@ -76,6 +76,21 @@ fn a_leaderboard_shows_score_interval_answers_and_money() {
 }
 
 #[test]
+fn ranks_that_the_questions_do_not_decide_are_said() {
+    let ranked = |range: Value| {
+        let mut line = line(Some(1), "large");
+        line["rank_range"] = range;
+        board("Pool", &[line], &[])
+    };
+    let html = ranked(json!([1, 3]));
+    assert!(html.contains("(1–3)") && html.contains("exact McNemar tests of all pairs"), "{html}");
+    for sure in [json!([1, 1]), Value::Null] {
+        let html = ranked(sure);
+        assert!(!html.contains("(1") && !html.contains("McNemar tests of all"), "{html}");
+    }
+}
+
+#[test]
 fn an_entry_without_answers_has_no_score() {
     let mut silent = line(None, "silent");
     silent["answered"] = json!(0);
@@ -116,6 +131,11 @@ fn lines() -> Vec<super::board::Line> {
 fn a_picture_has_a_dot_and_an_interval_for_each_score_and_brackets_ties() {
     insta::assert_snapshot!(Plot::of("Social & more", &lines(), true).unwrap().render().unwrap());
     assert!(Plot::of("nothing", &[], false).is_none());
+}
+
+#[test]
+fn a_badge_names_a_pool_and_its_leader() {
+    insta::assert_snapshot!(Badge::new("Social & more", "<large> 55.3 %").render().unwrap());
 }
 
 #[test]

@@ -110,15 +110,26 @@ impl Contest {
 
     /// Creates a set and enters it; its vectors are made, and all its questions judged.
     async fn enter(&mut self, trainer: usize, contents: &[&str]) -> String {
+        let hash = self.create(trainer, contents).await;
+        self.join(trainer, &hash).await;
+        self.work().await;
+        hash
+    }
+
+    /// Creates a set; its vectors are made.
+    async fn create(&mut self, trainer: usize, contents: &[&str]) -> String {
         let (trainer, hash) = (self.trainers[trainer].clone(), hash_of(contents));
         let list: Vec<Value> = contents.iter().map(|content| json!({ "content": content })).collect();
         let set = json!({ "hash": hash, "list": list }).to_string();
         self.say(&trainer, "knowledge", &[("Action", "Create-Dataset")], set).await;
         self.work().await;
-        let entry = json!({ "dataset": self.pool, "documents": hash }).to_string();
-        self.say(&trainer, "benchmark", &[("Action", "Join-Pool")], entry).await;
-        self.work().await;
         hash
+    }
+
+    /// Enters a set, of which nothing is judged yet.
+    async fn join(&mut self, trainer: usize, hash: &str) {
+        let (trainer, entry) = (self.trainers[trainer].clone(), json!({ "dataset": self.pool, "documents": hash }));
+        self.say(&trainer, "benchmark", &[("Action", "Join-Pool")], entry.to_string()).await;
     }
 
     /// The worker answers all jobs, also those that follow.
@@ -259,6 +270,61 @@ async fn an_entry_of_documents_has_its_points_its_judges_and_what_was_found() {
         "{csv}"
     );
     assert_eq!(contest.running.get(&format!("/pool/{pool}/entry/{}", "0".repeat(40))).await.status, 404);
+}
+
+#[tokio::test]
+async fn whoever_watches_a_board_sees_the_last_change_also_if_others_looked_at_it_just_before() {
+    let mut contest = Contest::start().await;
+    let [best, middle] = [contest.create(0, &BEST).await, contest.create(1, &MIDDLE).await];
+    let path = format!("/pool/{}", contest.pool);
+    let mut events = contest.running.request(Method::GET, &format!("{path}/events")).send().await.unwrap();
+    // The watcher has seen everything that there was.
+    tokio::time::sleep(3 * KEPT).await;
+    contest.join(0, &best).await;
+    tokio::time::sleep(KEPT / 2).await;
+    contest.json(&format!("{path}.json")).await;
+    tokio::time::sleep(KEPT / 3).await;
+    contest.join(1, &middle).await;
+    let mut seen = String::new();
+    let all = async {
+        while !(seen.contains(&format!("/entry/{best}")) && seen.contains(&format!("/entry/{middle}"))) {
+            seen.push_str(std::str::from_utf8(&events.chunk().await.unwrap().unwrap()).unwrap());
+        }
+    };
+    assert!(tokio::time::timeout(10 * KEPT, all).await.is_ok(), "the second set never came");
+}
+
+#[tokio::test]
+async fn a_funder_who_comes_from_a_dataset_finds_it_chosen() {
+    let contest = Contest::start().await;
+    let retrieval = contest.process("retrieval");
+    assert_shows(&contest.page(&format!("/dataset/{retrieval}")).await, &[&format!("/fund?dataset={retrieval}")]);
+    let chosen = format!("<option value=\"{retrieval}\" selected>Weather, 3 questions for sets of documents");
+    assert_shows(&contest.page(&format!("/fund?dataset={retrieval}")).await, &[&chosen]);
+    assert!(!contest.page("/fund").await.contains("selected"));
+    assert_eq!(contest.running.get("/fund?dataset=x").await.status, 400);
+}
+
+#[tokio::test]
+async fn sets_are_created_where_sets_are_kept_and_within_limits_that_are_said() {
+    let contest = Contest::start().await;
+    let (knowledge, token) = (contest.process("knowledge"), contest.process("token"));
+    let limits = "At most 100000 documents of at most 32.8 kB each, and 10.5 MB in all.";
+    let (form, kept) = (format!("data-knowledge=\"{knowledge}\""), "data-list-bytes=\"10481664\"");
+    assert_shows(&contest.page("/documents").await, &["There is no set yet", &form, limits, kept]);
+    assert_shows(
+        &contest.page(&format!("/pool/{}/join", contest.pool)).await,
+        &["Create and join", &form, limits, kept],
+    );
+    // A link that names another process does not make anybody send documents to it.
+    for path in [format!("/documents?knowledge={token}"), format!("/documents/{}?knowledge={token}", "0".repeat(40))] {
+        let answer = contest.running.get(&path).await;
+        assert_eq!((answer.status, answer.json["error"].as_str().unwrap().contains("keeps no documents")), (404, true));
+    }
+    assert_shows(
+        &contest.page(&format!("/explorer/{knowledge}")).await,
+        &[&format!("/documents?knowledge={knowledge}")],
+    );
 }
 
 #[tokio::test]

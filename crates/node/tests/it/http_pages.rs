@@ -56,7 +56,11 @@ async fn every_page_is_html_for_a_browser_and_json_for_a_program() {
     }
     assert!(ask(&running, "/", "*/*").await.json["timestamp"].is_u64(), "AO's clients find the scheduler at /");
     assert!(text(&ask(&running, "/", "text/html").await).contains("There is no pool yet"));
-    for path in ["/fund", "/style.css", "/icon.svg", "/script/page.js", "/feed.rss", "/openapi.json"] {
+    let fund = text(&ask(&running, "/fund", "text/html").await);
+    assert!(fund.contains("disabled>Feelings, no questions yet"), "nobody funds what is refused: {fund}");
+    for path in
+        ["/fund", "/script/documents.js", "/style.css", "/icon.svg", "/script/page.js", "/feed.rss", "/openapi.json"]
+    {
         assert_eq!(ask(&running, path, "*/*").await.status, 200, "{path}");
     }
 }
