@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use ao::{Id, Tag, Tags};
 use clap::Subcommand;
-use client::{Client, ClientError};
+use client::{Client, ClientError, Progress};
 use node::limits::WASM_MODULE_BYTES_MAX;
 use serde_json::json;
 
@@ -88,7 +88,8 @@ async fn fetch_from(data: &Path, id: Id, gateway: &str, output: Output) -> anyho
     let bar = output.byte_bar(transaction.bytes, "fetching");
     let shown = bar.clone();
     let fetched = async {
-        client.download(&id, &file, move |progress| shown.set_position(progress.bytes_done)).await?;
+        let listen = move |progress: Progress| shown.set_position(progress.bytes_done);
+        client.download(&id, &file, transaction.bytes, listen).await?;
         transaction.verify(&file).await
     };
     let fetched: Result<(), ClientError> = fetched.await;
