@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use ao::wallet::WalletKind;
 use ao::{Id, Quantity, Tags, Wallet};
+use inference::InstructionSet;
 use node::{Genesis, GenesisProcess, NodeHandle};
 use serde::Deserialize;
 use serde_json::json;
@@ -71,6 +72,8 @@ pub(crate) struct WorkerSettings {
     pub(crate) capacity: u32,
     /// Threads of each engine.
     pub(crate) threads: u32,
+    /// What each engine computes with.
+    pub(crate) instructions: InstructionSet,
     /// Memory of each child that holds a model, bytes.
     pub(crate) memory_bytes_max: u64,
     /// Bytes that the fetched models of each may take.
@@ -262,6 +265,7 @@ async fn allowed_worker(
         data,
         capacity: settings.capacity,
         threads: settings.threads,
+        instructions: settings.instructions,
         memory_bytes_max: settings.memory_bytes_max,
         services: settings.services(),
         model: settings.model.clone(),

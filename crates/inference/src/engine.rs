@@ -156,6 +156,17 @@ impl Profile {
     }
 }
 
+/// Which instructions an engine computes with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InstructionSet {
+    /// The widest that the processor has and the engine was built for.
+    #[default]
+    Widest,
+    /// What every processor has that the engine runs on: the bits of a result are the same on all of them.
+    Portable,
+}
+
 /// How an engine is to run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EngineOptions {
@@ -170,10 +181,19 @@ pub struct EngineOptions {
     pub reads_marks: bool,
     /// What may be computed together.
     pub profile: Profile,
+    /// The first engine of a process decides it for all that follow there.
+    #[serde(default)]
+    pub instructions: InstructionSet,
 }
 
 impl Default for EngineOptions {
     fn default() -> Self {
-        Self { threads: 1, context_tokens: CONTEXT_TOKENS_DEFAULT, reads_marks: false, profile: Profile::Exact }
+        Self {
+            threads: 1,
+            context_tokens: CONTEXT_TOKENS_DEFAULT,
+            reads_marks: false,
+            profile: Profile::Exact,
+            instructions: InstructionSet::Widest,
+        }
     }
 }

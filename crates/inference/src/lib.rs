@@ -32,7 +32,7 @@ pub mod schema;
 pub mod scripted;
 
 pub use child::{ChildEngine, ChildOptions, ChildProgram};
-pub use engine::{Description, Engine, EngineOptions, LoadedModel, ModelFile, Profile};
+pub use engine::{Description, Engine, EngineOptions, InstructionSet, LoadedModel, ModelFile, Profile};
 pub use error::{Blame, InferenceError};
 pub use grammar::{Choice, Grammar};
 pub use request::{

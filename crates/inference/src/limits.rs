@@ -36,6 +36,10 @@ pub const FAST_RECOMPUTED_TOKENS_MAX: usize = 16;
 /// Rows of logits in one decode. A row is as wide as the vocabulary: 128 rows of 150,000 floats are 75 MiB.
 pub const LOGIT_ROWS_MAX: usize = 128;
 
+/// Rows that llama.cpp multiplies by quantised weights together: what is left over goes one by one, for nearly the price of
+/// four. The limits of a computation are multiples of it.
+pub const ROWS_TOGETHER: usize = 4;
+
 /// Continuations that are computed side by side.
 pub const BRANCHES_MAX: usize = 15;
 

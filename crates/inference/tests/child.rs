@@ -21,6 +21,7 @@ type Test = (&'static str, fn());
 
 const TESTS: &[Test] = &[
     ("a_child_answers_to_the_last_bit_as_an_engine_in_this_process", same_answers),
+    ("the_widest_instructions_are_taken_unless_the_same_bits_are_wanted_everywhere", instruction_sets),
     ("a_child_embeds_to_the_last_bit_as_an_engine_in_this_process", same_vectors),
     ("a_child_gives_an_output_part_by_part_and_within_its_schema", parts),
     ("a_killed_child_costs_one_request_and_no_more", killed),
@@ -102,6 +103,47 @@ fn same_answers() {
 
 #[cfg(not(feature = "llama"))]
 fn same_answers() {}
+
+/// One program on any processor: the wide instructions where there are any, the same bits everywhere where that is wanted.
+#[cfg(feature = "llama")]
+fn instruction_sets() {
+    let scored = |instructions| {
+        let engine = inference::EngineOptions { instructions, ..inference::EngineOptions::default() };
+        let mut engine = child(ChildOptions { engine, ..ChildOptions::default() });
+        engine.load(&ModelFile::at(demo_model(4))).unwrap();
+        let continuations = [" A", " B\nContext:"].map(str::to_owned).to_vec();
+        let prompts = request(50).prompts.into_iter();
+        let prompts = prompts.map(|prompt| ScorePrompt { prompt, continuations: continuations.clone() }).collect();
+        let scored = engine.score(&ScoreRequest { system_prompt: None, prompts }, &mut |_| ()).unwrap();
+        (engine.describe().unwrap().instruction_set, scored)
+    };
+    let (wide, widest) = scored(inference::InstructionSet::Widest);
+    let (narrow, portable) = scored(inference::InstructionSet::Portable);
+    if cfg!(not(all(target_arch = "x86_64", target_os = "linux"))) {
+        assert_eq!(wide, narrow);
+        return println!("skipped: one instruction set on this machine");
+    }
+    #[cfg(target_arch = "x86_64")]
+    {
+        let has_avx512 = is_x86_feature_detected!("avx512vnni") && is_x86_feature_detected!("avx512vbmi");
+        assert_eq!((wide.as_str(), narrow.as_str()), (if has_avx512 { "avx512" } else { "avx2" }, "avx2"));
+        assert!(!has_avx512 || widest != portable, "they compute differently");
+    }
+    let likelihoods = |scored: Vec<inference::Scored>| {
+        scored.into_iter().flat_map(|scored| match scored {
+            inference::Scored::Likelihoods(likelihoods) => likelihoods,
+            inference::Scored::ContextExceeded => Vec::new(),
+        })
+    };
+    assert_eq!(likelihoods(portable.clone()).count(), 100);
+    for (one, other) in likelihoods(widest).zip(likelihoods(portable)) {
+        let difference = (one.log_probability - other.log_probability).abs();
+        assert!(difference < 0.005 * (1.0 - other.log_probability), "{one:?} and {other:?}");
+    }
+}
+
+#[cfg(not(feature = "llama"))]
+fn instruction_sets() {}
 
 fn parts() {
     let mut engine = loaded(4);

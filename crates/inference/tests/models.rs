@@ -305,6 +305,6 @@ fn the_engine_names_itself_for_receipts() {
     assert!(description.engine.starts_with("llama.cpp ") && description.engine.contains("llama-cpp-2 0.1.160"));
     assert_eq!(description.profile, "exact");
     #[cfg(target_arch = "x86_64")]
-    assert_eq!(description.instruction_set, "avx2");
+    assert!(["avx2", "avx512"].contains(&description.instruction_set.as_str()), "{}", description.instruction_set);
     assert!(description.build.len() < 256, "{}", description.build);
 }

@@ -69,6 +69,22 @@ impl From<ProfileArgument> for inference::Profile {
     }
 }
 
+/// The instructions of an engine as they are typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum InstructionsArgument {
+    Widest,
+    Portable,
+}
+
+impl From<InstructionsArgument> for inference::InstructionSet {
+    fn from(instructions: InstructionsArgument) -> Self {
+        match instructions {
+            InstructionsArgument::Widest => Self::Widest,
+            InstructionsArgument::Portable => Self::Portable,
+        }
+    }
+}
+
 /// What is evaluated, and how.
 #[derive(Debug, Args)]
 struct RunArguments {
@@ -107,6 +123,9 @@ struct RunArguments {
     /// tolerance only
     #[arg(long, value_enum, default_value_t = ProfileArgument::Exact)]
     profile: ProfileArgument,
+    /// widest: whatever this processor has; portable: what each has, so that all of one kind give the same bits
+    #[arg(long, value_enum, default_value_t = InstructionsArgument::Widest)]
+    instructions: InstructionsArgument,
     /// What examples are drawn with
     #[arg(long, default_value_t = 1234)]
     seed: u64,
@@ -171,6 +190,7 @@ pub(crate) async fn run(global: &GlobalArguments, arguments: EvalArguments, outp
         context_tokens: arguments.context,
         chat: arguments.apply_chat_template.then_some(!arguments.one_question),
         profile: arguments.profile.into(),
+        instructions: arguments.instructions.into(),
         server,
         resamples: arguments.bootstrap,
         output: arguments.output,

@@ -118,7 +118,7 @@ fn lint(arguments: &TaskArguments, output: Output) -> anyhow::Result<()> {
         json!({
             "task": task,
             "problem": format!("{:?}", finding.problem),
-            "fatal": finding.problem.is_fatal(),
+            "fatal": finding.fatal,
             "documents": finding.documents,
             "first": finding.first,
             "message": finding.message,
@@ -129,7 +129,7 @@ fn lint(arguments: &TaskArguments, output: Output) -> anyhow::Result<()> {
             return "nothing was found".to_owned();
         }
         let row = |(task, finding): &(String, Finding)| {
-            let gravity = if finding.problem.is_fatal() { "error" } else { "warning" };
+            let gravity = if finding.fatal { "error" } else { "warning" };
             vec![
                 task.clone(),
                 gravity.to_owned(),
@@ -147,7 +147,7 @@ fn lint(arguments: &TaskArguments, output: Output) -> anyhow::Result<()> {
         ];
         table(&columns, found.iter().map(row))
     })?;
-    match found.iter().filter(|(_, finding)| finding.problem.is_fatal()).count() {
+    match found.iter().filter(|(_, finding)| finding.fatal).count() {
         0 => Ok(()),
         _ => bail!("with this a score would mean nothing"),
     }

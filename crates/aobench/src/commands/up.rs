@@ -134,6 +134,7 @@ async fn develop(
         data: data.join("workers"),
         capacity: config.worker.capacity,
         threads: config.worker.threads,
+        instructions: config.worker.instructions,
         memory_bytes_max: config.worker.memory_bytes_max,
         model_space_bytes_max: config.worker.model_space_bytes_max,
         model: if arguments.worker > 0 { Some(development::shipped_model(&data.join("workers"))?) } else { None },

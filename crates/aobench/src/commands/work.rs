@@ -73,6 +73,7 @@ pub(crate) async fn run(global: &GlobalArguments, arguments: WorkArguments, outp
         data,
         capacity: arguments.capacity.unwrap_or(config.worker.capacity),
         threads: arguments.threads.unwrap_or(config.worker.threads),
+        instructions: config.worker.instructions,
         memory_bytes_max: config.worker.memory_bytes_max,
         services: arguments.services.into_iter().collect(),
         model: arguments.model.as_deref().map(file_of).transpose()?,

@@ -10,6 +10,7 @@ use anyhow::{Context as _, bail};
 
 use crate::arguments::GlobalArguments;
 
+use inference::InstructionSet;
 pub(crate) use raw::DEFAULT;
 use raw::{RawClient, RawConfig, RawNode, RawWorker};
 
@@ -55,6 +56,8 @@ pub(crate) struct WorkerConfig {
     pub(crate) capacity: u32,
     /// Threads of the engine.
     pub(crate) threads: u32,
+    /// What the engine computes with.
+    pub(crate) instructions: InstructionSet,
     /// Memory of the child that holds a model, bytes.
     pub(crate) memory_bytes_max: u64,
     /// Bytes that fetched models may take.
@@ -82,7 +85,8 @@ impl Config {
     fn resolve(raw: RawConfig) -> anyhow::Result<Self> {
         let RawClient { url, wallet } = raw.client;
         let RawNode { listen, data: node_data, upload_gib_max, gateways } = raw.node;
-        let RawWorker { data: worker_data, capacity, threads, memory_gib_max, model_space_gib } = raw.worker;
+        let RawWorker { data: worker_data, capacity, threads, instructions, memory_gib_max, model_space_gib } =
+            raw.worker;
         let listen = set(listen, "node.listen")?;
         let capacity = set(capacity, "worker.capacity")?;
         let threads = set(threads, "worker.threads")?;
@@ -103,6 +107,7 @@ impl Config {
                 data: path(&set(worker_data, "worker.data")?)?,
                 capacity,
                 threads,
+                instructions: set(instructions, "worker.instructions")?,
                 memory_bytes_max: gib(set(memory_gib_max, "worker.memory_gib_max")?)?,
                 model_space_bytes_max: gib(set(model_space_gib, "worker.model_space_gib")?)?,
             },

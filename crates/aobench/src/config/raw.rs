@@ -1,5 +1,6 @@
 //! The configuration as it is written: every value optional, nothing checked but its form.
 
+use inference::InstructionSet;
 use serde::Deserialize;
 
 /// The commented default, which `aobench config default` prints.
@@ -35,6 +36,7 @@ pub(super) struct RawWorker {
     pub(super) data: Option<String>,
     pub(super) capacity: Option<u32>,
     pub(super) threads: Option<u32>,
+    pub(super) instructions: Option<InstructionSet>,
     pub(super) memory_gib_max: Option<u64>,
     pub(super) model_space_gib: Option<u64>,
 }
@@ -60,6 +62,7 @@ impl RawConfig {
         lay(&mut self.worker.data, over.worker.data);
         lay(&mut self.worker.capacity, over.worker.capacity);
         lay(&mut self.worker.threads, over.worker.threads);
+        lay(&mut self.worker.instructions, over.worker.instructions);
         lay(&mut self.worker.memory_gib_max, over.worker.memory_gib_max);
         lay(&mut self.worker.model_space_gib, over.worker.model_space_gib);
     }

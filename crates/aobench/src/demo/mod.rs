@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use ao::{Id, Quantity};
 use clap::Args;
+use inference::InstructionSet;
 use node::{Node, NodeHandle};
 
 use crate::commands::model::upload;
@@ -116,6 +117,7 @@ impl Stage {
             data: data.join("workers"),
             capacity: WORKER_CAPACITY,
             threads: 1,
+            instructions: InstructionSet::Widest,
             memory_bytes_max: WORKER_MEMORY_BYTES_MAX,
             model_space_bytes_max: WORKER_MEMORY_BYTES_MAX,
             model: None,

@@ -68,6 +68,8 @@ pub(crate) struct Plan {
     pub(crate) server: Option<ServerOptions>,
     /// What engines may compute together.
     pub(crate) profile: inference::Profile,
+    /// What engines compute with.
+    pub(crate) instructions: inference::InstructionSet,
     /// Whether contexts are written by the model's chat template; and then whether each example is a question and an
     /// answer of its own.
     pub(crate) chat: Option<bool>,
@@ -132,7 +134,7 @@ pub(crate) async fn run(plan: Plan, output: Output) -> anyhow::Result<Vec<Evalua
 fn check(task: &FoundTask, plan: &Plan, output: Output) -> anyhow::Result<()> {
     let (splits, _) = source::documents(task, &plan.data)?;
     for finding in task.task.evaluation(&splits, &plan.options)?.lint() {
-        if finding.problem.is_fatal() {
+        if finding.fatal {
             bail!("{:?}: {}; 'aobench task lint' shows all of it", finding.problem, finding.message);
         }
         output.talk(format_args!("{}: {:?}: {}", task.name, finding.problem, finding.message));
@@ -251,7 +253,8 @@ fn evaluate_task(
 /// What was answered counts for the same questions to the same file under the same protocol and engine.
 fn journal_key(protocol: &str, data_hash: &str, model: &LocalModel, engine: &inference::Description) -> String {
     let (file, served) = (&model.file_hash, model.served_name());
-    let key = format!("{protocol} {data_hash} {file}{served} {} {}", engine.engine, engine.profile);
+    let inference::Description { engine, profile, instruction_set, .. } = engine;
+    let key = format!("{protocol} {data_hash} {file}{served} {engine} {profile} {instruction_set}");
     sha256(key.as_bytes()).to_hex()[..16].to_owned()
 }
 
@@ -291,6 +294,7 @@ impl Engines {
             context_tokens: plan.context_tokens,
             profile: plan.profile,
             reads_marks: plan.chat.is_some(),
+            instructions: plan.instructions,
         };
         // A server gets several requests at one time from one engine.
         let workers = if plan.server.is_some() { 1 } else { plan.workers.max(1) };

@@ -111,11 +111,11 @@ impl EngineThread {
 /// Makes engines that run in child processes of this program.
 fn children(config: &WorkerConfig) -> anyhow::Result<MakeEngine> {
     let program = ChildProgram::this()?;
-    let (threads, memory_bytes_max) = (config.threads, config.memory_bytes_max);
+    let (threads, instructions, memory_bytes_max) = (config.threads, config.instructions, config.memory_bytes_max);
     Ok(Box::new(move |cached| {
         let usual = Limits::for_model(cached.bytes, threads);
         let limits = Limits { memory_bytes: usual.memory_bytes.min(memory_bytes_max), ..usual };
-        let engine = EngineOptions { threads, ..EngineOptions::default() };
+        let engine = EngineOptions { threads, instructions, ..EngineOptions::default() };
         let (load_time, request_time) = (LOAD_TIME_MAX, BATCH_TIME_MAX);
         let options = ChildOptions { engine, load_time, request_time, limits: Some(limits) };
         Ok(Box::new(ChildEngine::new(program.clone(), options)))

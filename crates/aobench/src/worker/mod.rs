@@ -37,6 +37,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use ao::{Id, Wallet};
 use client::{Client, ClientError};
+use inference::InstructionSet;
 use tokio::sync::mpsc;
 
 use self::desk::Desk;
@@ -71,6 +72,8 @@ pub(crate) struct WorkerConfig {
     pub(crate) capacity: u32,
     /// Threads of the engine.
     pub(crate) threads: u32,
+    /// What the engine computes with.
+    pub(crate) instructions: InstructionSet,
     /// Memory of a child that holds a model, bytes.
     pub(crate) memory_bytes_max: u64,
     /// The kinds of work that it does.

@@ -10,7 +10,8 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use llama_cpp_2::llama_backend::LlamaBackend;
 use llama_cpp_sys_2 as sys;
 
-use crate::engine::{Description, Profile};
+use super::instructions;
+use crate::engine::{Description, InstructionSet, Profile};
 use crate::error::InferenceError;
 
 /// The version of the crate that carries llama.cpp; the workspace manifest pins it.
@@ -23,13 +24,14 @@ static BACKEND: OnceLock<Option<LlamaBackend>> = OnceLock::new();
 static REASON: Mutex<String> = Mutex::new(String::new());
 static TO_STANDARD_ERROR: AtomicBool = AtomicBool::new(false);
 
-/// Starts llama.cpp, once in a process.
-pub(super) fn start() -> Result<&'static LlamaBackend, InferenceError> {
+/// Starts llama.cpp, once in a process: with the instructions that the first caller wants.
+pub(super) fn start(instructions: InstructionSet) -> Result<&'static LlamaBackend, InferenceError> {
     check_processor()?;
     let backend = BACKEND.get_or_init(|| {
         // SAFETY: `receive_log` has the signature that llama.cpp calls, is valid for the whole life of the process, and
         // uses no user data.
         unsafe { sys::llama_log_set(Some(receive_log), std::ptr::null_mut()) };
+        instructions::choose(instructions);
         LlamaBackend::init().ok()
     });
     backend.as_ref().ok_or_else(|| InferenceError::Compute { reason: "llama.cpp could not be started".to_owned() })

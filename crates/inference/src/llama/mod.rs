@@ -8,6 +8,7 @@ mod chat;
 mod embed;
 mod fast;
 mod forced;
+mod instructions;
 mod likelihood;
 mod model;
 mod output_text;
@@ -41,7 +42,7 @@ impl LlamaEngine {
     /// # Errors
     /// [`InferenceError::Unsupported`] if the processor lacks instructions that llama.cpp was compiled for.
     pub fn new(options: &EngineOptions) -> Result<Self, InferenceError> {
-        backend::start()?;
+        backend::start(options.instructions)?;
         Ok(Self { options: options.clone(), model: None })
     }
 

@@ -107,7 +107,7 @@ impl Model {
         options: &EngineOptions,
         continuing_parameters: impl FnOnce(&EngineOptions, u32) -> LlamaContextParams,
     ) -> Result<(Self, LoadedModel), InferenceError> {
-        let backend = backend::start()?;
+        let backend = backend::start(options.instructions)?;
         let (opened, header) = check(file)?;
         backend::take_reason();
         let parameters = LlamaModelParams::default().with_n_gpu_layers(GPU_LAYERS);

@@ -17,7 +17,7 @@ use super::model::{CHUNK_TOKENS, Model, reason_or};
 use super::output_text::OutputText;
 use super::trie::Trie;
 use crate::error::InferenceError;
-use crate::limits::{BRANCHES_MAX, EXACT_BATCH_TOKENS, LOGIT_ROWS_MAX};
+use crate::limits::{BRANCHES_MAX, EXACT_BATCH_TOKENS, LOGIT_ROWS_MAX, ROWS_TOGETHER};
 use crate::prefix::Plan;
 use crate::request::{Finish, GenerateRequest, Generated, Likelihood};
 
@@ -202,8 +202,14 @@ impl Model {
             let count = rows.take(batch_tokens).take_while(|&rows| rows <= LOGIT_ROWS_MAX).count();
             let (now, later) = nodes.split_at(count);
             self.batch.clear();
+            let mut rows_missing = missing(now.iter().filter(|node| node.wants_logits()).count());
             for node in now {
-                self.add_to_batch(node.token, node.position, &node.sequences, node.wants_logits())?;
+                let fills = !node.wants_logits() && rows_missing > 0;
+                rows_missing -= usize::from(fills);
+                self.add_to_batch(node.token, node.position, &node.sequences, node.wants_logits() || fills)?;
+            }
+            if later.is_empty() {
+                self.fill_up(trie, now.len(), copies.clone(), rows_missing)?;
             }
             self.decode_batch()?;
             for (place, node) in now.iter().enumerate().filter(|(_, node)| !node.targets.is_empty()) {
@@ -216,6 +222,19 @@ impl Model {
             nodes = later;
         }
         copies.into_iter().try_for_each(|sequence| self.forget(Some(sequence.unsigned_abs()), 0))
+    }
+
+    /// Adds tokens that nobody asked for behind the last copy, until a batch of so many has whole groups of rows, as many as
+    /// are missing with logits. Nothing that was asked for sees them, and they are forgotten with the copy.
+    fn fill_up(&mut self, trie: &Trie, tokens: usize, copies: Range<i32>, rows: usize) -> Result<(), InferenceError> {
+        let (Some(copy), Some(last)) = (copies.last(), trie.nodes().last()) else { return Ok(()) };
+        let count = missing(tokens);
+        if self.cached.len() + trie.nodes().len() + count > self.context_tokens() {
+            return Ok(());
+        }
+        let own = trie.nodes().iter().rev().find(|node| node.sequences.contains(&copy));
+        let position = own.map_or(self.cached.len(), |node| node.position + 1);
+        (0..count).try_for_each(|place| self.add_to_batch(last.token, position + place, &[copy], place < rows))
     }
 
     /// Computes the whole chunks of a prompt that are not in the cache; says where its tail begins.
@@ -296,6 +315,11 @@ impl Model {
         }
         result
     }
+}
+
+/// Rows that are missing to a whole number of groups.
+fn missing(rows: usize) -> usize {
+    rows.next_multiple_of(ROWS_TOGETHER) - rows
 }
 
 /// Why an output ends for which there is no more room. A document of a schema is whole by then.

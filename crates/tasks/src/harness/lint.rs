@@ -16,6 +16,8 @@ use crate::python::text::is_space;
 pub struct Finding {
     /// What.
     pub problem: Problem,
+    /// Whether scores mean nothing with this.
+    pub fatal: bool,
     /// In how many documents; 0 if it is about the task.
     pub documents: usize,
     /// The first of them, counted from 0.
@@ -31,12 +33,13 @@ pub enum Problem {
     CannotBeMade,
     /// `{{` or `{%` is left after everything was filled in.
     Unrendered,
-    /// Two choices of a document are equal.
-    EqualChoices,
     /// The target is none of the choices.
     TargetIsNoChoice,
     /// A template that looks like the name of a field, and there is none.
     NoSuchField,
+    /// Two choices of a document are equal. Real data has such rows (one of the first 200 of Social IQa's), and the
+    /// harness scores them; where every row has them, the template is wrong.
+    EqualChoices,
     /// An example is the document itself.
     SeesItsOwnAnswer,
     /// The prompt begins with a token that models put there themselves.
@@ -52,9 +55,9 @@ pub enum Problem {
 }
 
 impl Problem {
-    /// Whether scores mean nothing with this.
-    pub fn is_fatal(self) -> bool {
-        self < Self::SeesItsOwnAnswer
+    /// Whether scores mean nothing if `found` of `documents` have this.
+    fn is_fatal(self, found: usize, documents: usize) -> bool {
+        self < Self::EqualChoices || self == Self::EqualChoices && found == documents
     }
 }
 
@@ -68,10 +71,9 @@ struct Findings(BTreeMap<Problem, (Finding, Option<usize>)>);
 
 impl Findings {
     fn add(&mut self, problem: Problem, document: Option<usize>, message: impl FnOnce() -> String) {
-        let (finding, last) = self
-            .0
-            .entry(problem)
-            .or_insert_with(|| (Finding { problem, documents: 0, first: document, message: message() }, None));
+        let (finding, last) = self.0.entry(problem).or_insert_with(|| {
+            (Finding { problem, fatal: false, documents: 0, first: document, message: message() }, None)
+        });
         finding.documents += usize::from(*last != document);
         *last = document;
     }
@@ -91,7 +93,11 @@ impl Evaluation<'_> {
         if self.len() > 1 && targets.len() == 1 && !matches!(self.task.config.doc_to_target, FieldSource::Constant(_)) {
             findings.add(Problem::ConstantTarget, None, || format!("the target is {} for every document", targets[0]));
         }
-        findings.0.into_values().map(|(finding, _)| finding).collect()
+        let graded = findings
+            .0
+            .into_values()
+            .map(|(finding, _)| Finding { fatal: finding.problem.is_fatal(finding.documents, self.len()), ..finding });
+        graded.collect()
     }
 
     fn lint_templates(&self, findings: &mut Findings) {

@@ -45,7 +45,7 @@ pub(crate) struct WasmArguments {
     /// The folder in which npm has installed AO's loader
     #[arg(long, value_name = "FOLDER", default_value = "compat/loader")]
     loader: PathBuf,
-    /// How many transfers go through npm's wao, and ten times as many through a node
+    /// How many transfers go through npm's wao, and fifty times as many through a node
     #[arg(long, default_value_t = 0)]
     transfers: usize,
     /// The folder in which npm has installed wao

