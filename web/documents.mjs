@@ -44,7 +44,7 @@ export async function documentsContest (node, page) {
   const second = await enterDocuments(page, node, `/pool/${pool}`, 'funder', { file: file('poor', POOR.map(content => ({ content }))) })
   const sets = [first, second]
   await complete(node, pool)
-  return { dataset, pool: `/pool/${pool}`, entry: `/pool/${pool}/entry/${sets[0]}`, set: `/documents/${sets[0]}`, sets }
+  return { dataset, pool: `/pool/${pool}`, entry: `/pool/${pool}/entry/${sets[1]}`, set: `/documents/${sets[0]}`, sets }
 }
 
 async function complete (node, pool) {

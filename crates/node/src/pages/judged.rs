@@ -169,7 +169,9 @@ impl Question {
     /// The documents that were found and read: their numbers and how like the question they are.
     fn found(&self, read: usize) -> Vec<(u64, String)> {
         let found = self.found.iter().flatten().take(read);
-        found.map(|(number, similarity)| (*number, format!("{similarity:.3}"))).collect()
+        // What rounds to nothing has no sign.
+        let rounded = |similarity: &f64| (similarity * 1000.0).round() / 1000.0 + 0.0;
+        found.map(|(number, similarity)| (*number, format!("{:.3}", rounded(similarity)))).collect()
     }
 
     /// The same with what stands in them.

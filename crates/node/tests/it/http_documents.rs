@@ -199,7 +199,7 @@ fn assert_shows(html: &str, texts: &[&str]) {
 async fn an_entry_of_documents_has_its_points_its_judges_and_what_was_found() {
     let mut contest = Contest::start().await;
     let best = contest.enter(0, &BEST).await;
-    let middle = contest.enter(1, &MIDDLE).await;
+    contest.enter(1, &MIDDLE).await;
     let pool = contest.pool;
 
     // The page, its JSON and the processes say the same.
@@ -246,22 +246,7 @@ async fn an_entry_of_documents_has_its_points_its_judges_and_what_was_found() {
     assert_eq!(csv.lines().count(), 4, "{csv}");
     assert!(csv.contains("\r\n1,answered,9,2,10 9 8,1 1,"), "{csv}");
 
-    // The entry below says how far the one above is ahead, and the board counts in points: 9, 9 and 9 are beside 4, 0 and 9.
-    let comparison = &contest.json(&format!("/pool/{pool}/entry/{middle}.json")).await["comparison"];
-    assert_eq!(
-        (&comparison["questions"], &comparison["above_more"], &comparison["below_more"]),
-        (&json!(3), &json!(2), &json!(0))
-    );
-    assert_shows(
-        &contest.page(&format!("/pool/{pool}/entry/{middle}")).await,
-        &[
-            "Rank 1 is",
-            &format!("/entry/{best}"),
-            "has +4.67 points for each question (95 % interval −6.54 to +15.87)",
-            "It has more on 2, this one on 0",
-            "cannot be told apart by these questions (exact sign test, p = 0.500)",
-        ],
-    );
+    // The board counts in points.
     let page = contest.page(&format!("/pool/{pool}")).await;
     assert_shows(&page, &["27 of 30", "3 of 3", "Sets of documents can be entered", &format!("/entry/{best}"), "HASH"]);
     let csv = String::from_utf8(contest.running.get(&format!("/pool/{pool}.csv")).await.body).unwrap();
@@ -270,6 +255,33 @@ async fn an_entry_of_documents_has_its_points_its_judges_and_what_was_found() {
         "{csv}"
     );
     assert_eq!(contest.running.get(&format!("/pool/{pool}/entry/{}", "0".repeat(40))).await.status, 404);
+}
+
+#[tokio::test]
+async fn an_entry_of_documents_says_how_far_the_one_above_is_ahead() {
+    let mut contest = Contest::start().await;
+    let best = contest.enter(0, &BEST).await;
+    let middle = contest.enter(1, &MIDDLE).await;
+    let path = format!("/pool/{}/entry/{middle}", contest.pool);
+    // 9, 9 and 9 points are beside 4, 0 and 9.
+    let data = contest.json(&format!("{path}.json")).await;
+    let comparison = &data["comparison"];
+    assert_eq!(
+        (&comparison["questions"], &comparison["above_more"], &comparison["below_more"]),
+        (&json!(3), &json!(2), &json!(0))
+    );
+    assert_shows(
+        &contest.page(&path).await,
+        &[
+            "Rank 1 is",
+            &format!("/entry/{best}"),
+            "has +4.67 points for each question (95 % interval −6.54 to +15.87)",
+            "It has more on 2, this one on 0",
+            "cannot be told apart by these questions (exact sign test, p = 0.500)",
+        ],
+    );
+    let first = format!("/pool/{}/entry/{best}", contest.pool);
+    assert!(!contest.page(&first).await.contains("Beside the entry above"), "nothing is above the first");
 }
 
 #[tokio::test]
