@@ -2,8 +2,10 @@
 //! gets a value of a kind that may suit it. What a ported function reads is not seen there, so the rows that its port is
 //! tested with are tried, too.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::rc::Rc;
 
 use fancy_regex::Regex;
 use minijinja::Environment;
@@ -16,7 +18,7 @@ const ROWS: usize = 12;
 /// Documents that are rendered.
 const RENDERED: usize = 3;
 /// Made-up rows that are tried for one task.
-const TRIES_MAX: usize = 400;
+const TRIES_MAX: usize = 150;
 /// Fields that are added because a function names them.
 const NAMED_MAX: usize = 40;
 /// Texts of the task's own that are tried as what is to be answered.
@@ -102,7 +104,7 @@ fn try_kind(
     tries: &mut usize,
 ) -> Result<(), String> {
     let config = task.config();
-    let mut missed: Vec<Used> = Vec::new();
+    let mut missed: Vec<Rc<Used>> = Vec::new();
     // Fields that must have one of the task's own words, and which of them is tried.
     let mut worded: BTreeMap<String, usize> = BTreeMap::new();
     while *tries > 0 {
@@ -130,7 +132,7 @@ fn try_kind(
             reason.split_once("has no field '").and_then(|(_, rest)| rest.split_once('\'')).map(|(name, _)| name);
         match name {
             Some(name) if missed.len() < NAMED_MAX && !missed.iter().any(|known| known.name == name) => {
-                missed.push(Used::told(name.to_owned(), &source.whole));
+                missed.push(source.told(name));
             }
             _ => return Err(reason),
         }
@@ -178,7 +180,9 @@ struct Source {
     /// All of them.
     whole: String,
     /// The fields that the templates read.
-    used: Vec<Used>,
+    used: Vec<Rc<Used>>,
+    /// What is told of fields that they do not read.
+    others: RefCell<BTreeMap<String, Rc<Used>>>,
     /// The texts that they name.
     words: Vec<String>,
 }
@@ -229,8 +233,8 @@ impl Source {
         let mut known = BTreeSet::new();
         words.retain(|word| known.insert(word.clone()));
         words.truncate(WORDS_MAX);
-        let used = names.into_iter().map(|name| Used::told(name, &whole)).collect();
-        Self { whole, used, words }
+        let used = names.into_iter().map(|name| Rc::new(Used::told(name, &whole))).collect();
+        Self { whole, used, words, others: RefCell::default() }
     }
 }
 
@@ -251,6 +255,11 @@ impl Source {
             }
             _ => false,
         }
+    }
+
+    fn told(&self, name: &str) -> Rc<Used> {
+        let told = || Rc::new(Used::told(name.to_owned(), &self.whole));
+        Rc::clone(self.others.borrow_mut().entry(name.to_owned()).or_insert_with(told))
     }
 
     /// Whether fields may be read of a field.
