@@ -22,7 +22,10 @@ type Test = (&'static str, fn());
 
 const TESTS: &[Test] = &[
     ("a_child_answers_to_the_last_bit_as_an_engine_in_this_process", same_answers),
-    ("the_widest_instructions_are_taken_unless_the_same_bits_are_wanted_everywhere", instruction_sets),
+    (
+        "the_widest_instructions_are_taken_unless_the_same_bits_are_wanted_everywhere",
+        the_widest_instructions_are_taken_unless_the_same_bits_are_wanted_everywhere,
+    ),
     ("a_child_embeds_to_the_last_bit_as_an_engine_in_this_process", same_vectors),
     ("a_child_gives_an_output_part_by_part_and_within_its_schema", parts),
     ("an_output_that_nobody_wants_any_more_is_not_computed_further", stopped),
@@ -108,7 +111,7 @@ fn same_answers() {}
 
 /// One program on any processor: the wide instructions where there are any, the same bits everywhere where that is wanted.
 #[cfg(feature = "llama")]
-fn instruction_sets() {
+fn the_widest_instructions_are_taken_unless_the_same_bits_are_wanted_everywhere() {
     let scored = |instructions| {
         let engine = inference::EngineOptions { instructions, ..inference::EngineOptions::default() };
         let mut engine = child(ChildOptions { engine, ..ChildOptions::default() });
@@ -145,7 +148,7 @@ fn instruction_sets() {
 }
 
 #[cfg(not(feature = "llama"))]
-fn instruction_sets() {}
+fn the_widest_instructions_are_taken_unless_the_same_bits_are_wanted_everywhere() {}
 
 fn parts() {
     let mut engine = loaded(4);

@@ -26,6 +26,7 @@ pub(crate) fn compiled(key: &'static str, pattern: &str) -> Result<Regex, TaskEr
 fn translated(pattern: &str) -> String {
     let characters: Vec<char> = pattern.chars().collect();
     let mut out = String::with_capacity(pattern.len() + 8);
+    let is_multiline = has_flag(pattern, 'm');
     let mut class = None; // Where the class began that we are in.
     let mut place = 0;
     while let Some(&character) = characters.get(place) {
@@ -57,6 +58,8 @@ fn translated(pattern: &str) -> String {
                 out.push(character);
             }
             ('-', Some(_)) if next == Some('-') => out.push_str("\\-"),
+            // Python's also matches before a line feed that ends the text.
+            ('$', None) if !is_multiline => out.push_str("(?=\\n?\\z)"),
             ('{', None) if !is_repetition(&characters[place..]) => out.push_str("\\{"),
             ('}', None) if !ends_repetition(&characters[..=place]) => out.push_str("\\}"),
             _ => out.push(character),
@@ -64,6 +67,12 @@ fn translated(pattern: &str) -> String {
         place += 1;
     }
     out
+}
+
+/// Whether the expression begins with a group of flags that has this one.
+fn has_flag(pattern: &str, flag: char) -> bool {
+    let flags = pattern.strip_prefix("(?").and_then(|rest| rest.split_once(')'));
+    flags.is_some_and(|(flags, _)| flags.chars().all(|flag| flag.is_ascii_alphabetic()) && flags.contains(flag))
 }
 
 fn push_escape(out: &mut String, escaped: Option<char>) {
@@ -215,6 +224,10 @@ mod tests {
             (r"\<a\>\_\ ", "<a>_ ", vec![one("<a>_ ")]),
             (r"答案[：\:](\w)", "答案：A", vec![one("A")]),
             (r"x\Z", "x\n", vec![]),
+            (r"(\d)\.$", "4.\n", vec![one("4")]),
+            (r"\d$", "4\n\n", vec![]),
+            (r"(?m)\d$", "4\n\n5", vec![one("4"), one("5")]),
+            (r"[$]\d\$", "$4$", vec![one("$4$")]),
         ] {
             assert_eq!(found(pattern, text), matches, "{pattern}");
         }
